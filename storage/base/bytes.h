@@ -1,5 +1,6 @@
-// Bytes on disk and on the wire between our own processes: little-endian fixed integers and length-prefixed
-// words. The reader checks bounds first; once it ran short it stays failed and gives zeros and empty words.
+// Bytes on disk and on the wire between our own processes: little-endian fixed integers and
+// length-prefixed words. The reader checks bounds first; once it ran short it stays failed and
+// gives zeros and empty words.
 #pragma once
 
 #include <bit>
@@ -11,7 +12,8 @@
 
 namespace holdfast {
 
-static_assert(std::endian::native == std::endian::little, "formats are written as the machine lays them");
+static_assert(std::endian::native == std::endian::little,
+              "formats are written as the machine lays them");
 
 template <typename Integer>
 void AppendInt(std::string& out, Integer value) {

@@ -1,6 +1,6 @@
-// Invariant(condition): what must hold if our code is right. On in release builds too: a ledger that
-// goes on after its sums stopped adding up would sell what it does not have.
-// User input never reaches one; the parser and the commands answer it with an error.
+// Invariant(condition): what must hold if our code is right. On in release builds too: a ledger
+// that goes on after its sums stopped adding up would sell what it does not have. User input never
+// reaches one; the parser and the commands answer it with an error.
 #pragma once
 
 namespace holdfast {

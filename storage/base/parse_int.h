@@ -1,4 +1,5 @@
-// Integers as Redis reads them from a client: strict, the whole word, no sign but '-', no leading zero.
+// Integers as Redis reads them from a client: strict, the whole word, no sign but '-', no leading
+// zero.
 #pragma once
 
 #include <cstdint>

@@ -5,8 +5,8 @@
 namespace holdfast {
 namespace {
 
-// Eight tables let the loop take eight bytes a step ("slicing by 8", Kounavis and Berry 2005): a key of 16
-// bytes is 2 steps instead of 16 dependent look-ups.
+// Eight tables let the loop take eight bytes a step ("slicing by 8", Kounavis and Berry 2005): a
+// key of 16 bytes is 2 steps instead of 16 dependent look-ups.
 using Tables = std::array<std::array<uint16_t, 256>, 8>;
 
 constexpr Tables MakeTables() {

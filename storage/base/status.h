@@ -1,5 +1,5 @@
-// Status: whether the world outside did what was asked of it. RocksDB's, libuv's and the system's errors
-// become one of these at their edge. Success carries no text and costs no allocation.
+// Status: whether the world outside did what was asked of it. RocksDB's, libuv's and the system's
+// errors become one of these at their edge. Success carries no text and costs no allocation.
 #pragma once
 
 #include <string>

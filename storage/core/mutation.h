@@ -1,14 +1,14 @@
-// Mutations: decided facts, the only thing that changes state. A command decides on what it sees and yields
-// mutations; Apply makes them so, on the primary at once, after a crash from the log, on a replica from the
-// stream, always by the same functions and with the same result.
+// Mutations: decided facts, the only thing that changes state. A command decides on what it sees
+// and yields mutations; Apply makes them so, on the primary at once, after a crash from the log, on
+// a replica from the stream, always by the same functions and with the same result.
 //
 // On disk and on the wire a mutation is
 //
 //   kind:u8  db:u8  slot:u16  length:u32 | key_length:u32 key | body of the kind
 //                             '- of all that follows
 //
-// so a reader that knows no kind can still walk a batch and hand each slice to the shard that owns its slot.
-// A released kind never changes its meaning: new meaning, new kind number.
+// so a reader that knows no kind can still walk a batch and hand each slice to the shard that owns
+// its slot. A released kind never changes its meaning: new meaning, new kind number.
 //
 // Each kind is a struct with three things:
 //   static constexpr MutationKind kKind;
@@ -57,8 +57,8 @@ enum class MutationKind : uint8_t {
   kHashFieldsDeleted = 69,
 };
 
-// The two levels of durability, by value: stock is gated (its replies wait for the log), ordinary keys are
-// gated only under `appendfsync always`.
+// The two levels of durability, by value: stock is gated (its replies wait for the log), ordinary
+// keys are gated only under `appendfsync always`.
 constexpr bool IsStockKind(MutationKind kind) {
   return static_cast<uint8_t>(kind) < static_cast<uint8_t>(MutationKind::kStringSet);
 }
@@ -92,8 +92,8 @@ struct MutationView {
   std::string_view body;
 };
 
-// Walks a batch: true and the next mutation, or false at its end or where the bytes are not a mutation
-// (then `bytes.failed()`).
+// Walks a batch: true and the next mutation, or false at its end or where the bytes are not a
+// mutation (then `bytes.failed()`).
 inline bool NextMutation(ByteReader& bytes, MutationView& out) {
   if (bytes.failed() || bytes.rest().empty()) return false;
   const auto kind = bytes.Int<uint8_t>();

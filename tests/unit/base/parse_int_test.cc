@@ -1,8 +1,8 @@
 #include "storage/base/parse_int.h"
 
-#include <gtest/gtest.h>
-
 #include <limits>
+
+#include <gtest/gtest.h>
 
 namespace holdfast {
 namespace {
@@ -15,8 +15,8 @@ TEST(ParseInt64, TakesWhatRedisTakes) {
 }
 
 TEST(ParseInt64, RefusesEverythingElse) {
-  for (const char* text : {"", "-", "+", "+1", "-0", "00", "01", "-01", " 1", "1 ", "1a", "0x1", "1.0",
-                           "9223372036854775808", "-9223372036854775809", "--1", "-+1"}) {
+  for (const char* text : {"", "-", "+", "+1", "-0", "00", "01", "-01", " 1", "1 ", "1a", "0x1",
+                           "1.0", "9223372036854775808", "-9223372036854775809", "--1", "-+1"}) {
     EXPECT_FALSE(ParseInt64(text)) << text;
   }
 }

@@ -1,8 +1,8 @@
 #include "storage/base/slot.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace holdfast {
 namespace {

@@ -1,0 +1,83 @@
+// Mixed reads, as a shop's pages make them: half ask what is left, a fifth each looks at the SKU
+// and at a hold, a tenth reads a session.
+#include "bench/loads/load.h"
+#include "bench/random.h"
+#include "bench/sale.h"
+
+namespace holdfast::bench {
+namespace {
+
+constexpr uint64_t kUnits = 1'000'000;
+constexpr uint64_t kHolds = 1000;  // on each SKU
+
+class ReadsLoad : public Load {
+ public:
+  explicit ReadsLoad(const Arguments& arguments)
+      : dialect_(arguments.dialect),
+        skus_(arguments.skus),
+        keys_(arguments.keys),
+        value_bytes_(arguments.value_bytes),
+        random_(arguments.seed) {}
+
+  Status Prepare(Client& client) override {
+    Sale sale;
+    Status status = MakeSale(client, dialect_, skus_, kUnits, sale);
+    if (!status.ok()) return status;
+    status = SendMany(client, kHolds * skus_, [&sale](std::string& out, uint64_t i) {
+      sale.reserve.AppendTo(out, {.sku = i / kHolds, .hold = i % kHolds, .buyer = i});
+    });
+    if (!status.ok()) return status;
+    const RequestTemplate set({"SET", "key:<key:12>", std::string(value_bytes_, 'x')});
+    status = SendMany(client, keys_,
+                      [&set](std::string& out, uint64_t key) { set.AppendTo(out, {.key = key}); });
+    MakeRequests(sale.run + ":<sku:4>");
+    return status;
+  }
+
+  void AppendNext(size_t /*connection*/, std::string& out) override {
+    const RequestNumbers numbers{
+        .sku = random_.Below(skus_), .hold = random_.Below(kHolds), .key = random_.Below(keys_)};
+    const uint64_t percent = random_.Below(100);
+    if (percent < 50) {
+      avail_.AppendTo(out, numbers);
+    } else if (percent < 70) {
+      sku_.AppendTo(out, numbers);
+    } else if (percent < 90) {
+      hold_.AppendTo(out, numbers);
+    } else {
+      session_.AppendTo(out, numbers);
+    }
+  }
+
+ private:
+  void MakeRequests(const std::string& behind) {
+    const std::string sku = "sku:" + behind;
+    if (dialect_ == Dialect::kNative) {
+      avail_ = RequestTemplate({"STOCK.AVAIL", sku});
+      sku_ = RequestTemplate({"STOCK.GET", sku});
+      hold_ = RequestTemplate({"HOLD.GET", sku, "order-<hold:12>"});
+    } else {
+      avail_ = RequestTemplate({"HGET", sku, "available"});
+      sku_ = RequestTemplate({"HGETALL", sku});
+      hold_ = RequestTemplate({"HGETALL", "hold:" + behind + ":order-<hold:12>"});
+    }
+  }
+
+  Dialect dialect_;
+  uint64_t skus_;
+  uint64_t keys_;
+  uint64_t value_bytes_;
+  Random random_;
+  RequestTemplate avail_;
+  RequestTemplate sku_;
+  RequestTemplate hold_;
+  RequestTemplate session_{{"GET", "key:<key:12>"}};
+};
+
+}  // namespace
+
+std::unique_ptr<Load> MakeReadsLoad(const Arguments& arguments) {
+  return std::make_unique<ReadsLoad>(arguments);
+}
+
+}  // namespace holdfast::bench

@@ -1,0 +1,103 @@
+// A command is one small function and one table row. The row alone drives look-up, arity, routing
+// by key, what a full disk or a full memory refuses, COMMAND, COMMAND DOCS, metrics and the
+// README's table.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "protocol/resp_writer.h"
+#include "server/shard/ack_gate.h"
+#include "storage/core/item.h"
+#include "storage/core/keyspace.h"
+#include "storage/core/mutation.h"
+#include "storage/core/stock_terms.h"
+
+namespace holdfast {
+
+class Router;
+class Shard;
+struct Client;
+
+// words[0] is the command's name.
+using Args = std::span<const std::string_view>;
+
+// Everything that a command may know. `now` was read once: within a command, time stands still.
+struct CommandContext {
+  Shard& shard;
+  Router& router;
+  // The asking connection for rows of Home::kClient, else null: the command may run on another
+  // shard.
+  Client* client;
+  RespWriter reply;
+  DbIndex db;
+  Instant now;
+  // Who asks, wherever the command runs.
+  uint64_t client_id = 0;
+
+  // Of the first key, for rows that have one.
+  KeyPlace place{};
+  // For rows with kStock: the SKU, its due holds settled; null if there is none. `wrong_type` when
+  // the key holds something else (or the database is not the stock's).
+  Item* item = nullptr;
+  bool wrong_type = false;
+
+  // What the reply waits for; see server/shard/ack_gate.h. Shard's Commit notes a change; a command
+  // that tells what it read waits for whatever changed that last.
+  TurnStamp gate = 0;
+  void WaitForChange(TurnStamp stamp) { gate = stamp > gate ? stamp : gate; }
+  // Out of line (command.cc), so that a test can link a server whose reads do not wait, and must
+  // catch it.
+  void WaitForRead(TurnStamp stamp);
+};
+
+// Where a command runs.
+enum class Home : uint8_t {
+  kClient,  // on the connection's own shard, at once
+  kKey,  // on the shard that owns its first key; without that key and with a combiner: everywhere
+  kEachKey,     // each key by itself on its owner; the replies are combined
+  kCursor,      // on the shard that owns the cursor's slot (SCAN)
+  kEveryShard,  // on all; the replies are combined
+};
+
+enum CommandFlag : uint32_t {
+  kWrite = 1U << 0,
+  kReadOnly = 1U << 1,
+  kFast = 1U << 2,   // constant or logarithmic time
+  kGrows = 1U << 3,  // refused when memory (OOM) or disk (MISCONF) runs out
+  kAdmin = 1U << 4,
+  kNoAuth = 1U << 5,   // allowed before AUTH
+  kLoading = 1U << 6,  // allowed while the data is being loaded
+  kStale = 1U << 7,
+  kStock = 1U << 8,      // its first key is a SKU
+  kContainer = 1U << 9,  // only its subcommands run: "CONFIG" of "CONFIG|GET"
+};
+
+// Positions in the command line, as COMMAND shows them; last < 0 counts from the end.
+struct KeyPositions {
+  int8_t first = 0;
+  int8_t last = 0;
+  int8_t step = 0;
+};
+
+using CommandFunction = void (*)(CommandContext& ctx, Args args);
+// The replies of all parts, in order, to one.
+using CombineFunction = void (*)(RespWriter& reply, std::span<const std::string> parts);
+
+struct CommandSpec {
+  std::string_view name;  // "RESERVE"; a subcommand "CONFIG|GET"
+  CommandFunction run = nullptr;
+  int arity = 0;  // words including the name; negative: at least
+  uint32_t flags = 0;
+  Home home = Home::kKey;
+  KeyPositions keys{};
+  CombineFunction combine = nullptr;
+  std::string_view group;  // as COMMAND DOCS: "string", "stock", ...
+  std::string_view since;
+  std::string_view args;  // "sku hold units [EX s|PX ms] ..."
+  std::string_view summary;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,323 @@
+// INFO: what an operator watches. Redis' field names where the meaning is Redis', so that existing
+// dashboards read them.
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "protocol/words.h"
+#include "server/commands/tables.h"
+#include "server/config.h"
+#include "server/shard/shard.h"
+#include "server/version.h"
+#include "storage/rocks_log.h"
+
+namespace holdfast {
+namespace {
+
+// Appends "field:value" lines.
+class FieldWriter {
+ public:
+  explicit FieldWriter(std::string& text) : text_(text) {}
+
+  template <typename Value>
+  void operator()(std::string_view name, const Value& value) {
+    fmt::format_to(std::back_inserter(text_), "{}:{}\r\n", name, value);
+  }
+
+  void Seconds(std::string_view name, const timeval& span) {
+    fmt::format_to(std::back_inserter(text_), "{}:{}.{:06}\r\n", name, span.tv_sec, span.tv_usec);
+  }
+
+ private:
+  std::string& text_;
+};
+
+// "512B", "1.50M", as Redis writes bytes for people.
+std::string HumanBytes(uint64_t bytes) {
+  if (bytes < 1024) return fmt::format("{}B", bytes);
+  auto value = static_cast<double>(bytes);
+  static constexpr std::string_view kUnits = "KMGTP";
+  size_t unit = 0;
+  for (value /= 1024; value >= 1024 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
+  return fmt::format("{:.2f}{}", value, kUnits[unit]);
+}
+
+// Of this process, now; 0 where the system does not tell.
+uint64_t ResidentBytes() {
+  unsigned long pages_total = 0;
+  unsigned long pages_resident = 0;
+  std::FILE* file = std::fopen("/proc/self/statm", "re");
+  if (file == nullptr) return 0;
+  if (std::fscanf(file, "%lu %lu", &pages_total, &pages_resident) != 2) pages_resident = 0;
+  std::fclose(file);
+  return pages_resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+std::string SystemName() {
+  utsname name{};
+  if (uname(&name) != 0) return "unknown";
+  return fmt::format("{} {} {}", name.sysname, name.release, name.machine);
+}
+
+int64_t UptimeSeconds(const CommandContext& ctx) {
+  const auto up = ctx.now.now - ctx.shard.server().started_at;
+  return std::chrono::floor<std::chrono::seconds>(up).count();
+}
+
+void WriteServer(const CommandContext& ctx, FieldWriter& field) {
+  const ServerState& server = ctx.shard.server();
+  field("redis_version", kRedisVersion);
+  field("holdfast_version", kHoldfastVersion);
+  field("redis_mode", "standalone");
+  field("os", SystemName());
+  field("arch_bits", sizeof(void*) * 8);
+  field("multiplexing_api", "epoll");
+  field("process_id", getpid());
+  field("run_id", server.run_id);
+  field("tcp_port", ctx.shard.config().port);
+  field(
+      "server_time_usec",
+      std::chrono::floor<std::chrono::microseconds>(server.clock_now()).time_since_epoch().count());
+  field("uptime_in_seconds", UptimeSeconds(ctx));
+  field("uptime_in_days", UptimeSeconds(ctx) / 86400);
+  field("executable", server.executable);
+  field("config_file", server.config_file);
+}
+
+void WriteClients(const CommandContext& ctx, FieldWriter& field) {
+  field("connected_clients", ctx.shard.server().Sum(&ShardMetrics::clients));
+  field("maxclients", ctx.shard.config().maxclients);
+  field("blocked_clients", 0);  // no command blocks
+}
+
+void WriteMemory(const CommandContext& ctx, FieldWriter& field) {
+  const uint64_t used = ctx.shard.server().Sum(&ShardMetrics::memory_bytes);
+  const uint64_t resident = ResidentBytes();
+  const auto limit = static_cast<uint64_t>(ctx.shard.config().maxmemory);
+  field("used_memory", used);  // of data: keys, values, holds
+  field("used_memory_human", HumanBytes(used));
+  field("used_memory_rss", resident);
+  field("used_memory_rss_human", HumanBytes(resident));
+  field("maxmemory", limit);
+  field("maxmemory_human", HumanBytes(limit));
+  field("maxmemory_policy", "noeviction");
+}
+
+void WritePersistence(const CommandContext& ctx, FieldWriter& field) {
+  const ServerState& server = ctx.shard.server();
+  field("loading", 0);  // a server that loads does not answer yet
+  field("rdb_bgsave_in_progress", 0);
+  field("aof_enabled", server.log.Keeps() ? 1 : 0);
+  field("aof_rewrite_in_progress", 0);
+  // A write that fails ends the process.
+  field("aof_last_write_status", "ok");
+}
+
+void WriteStats(const CommandContext& ctx, FieldWriter& field) {
+  const ServerState& server = ctx.shard.server();
+  field("total_connections_received", server.Sum(&ShardMetrics::connections_received));
+  field("total_commands_processed", server.Sum(&ShardMetrics::commands_processed));
+  field("total_net_input_bytes", server.Sum(&ShardMetrics::net_input_bytes));
+  field("total_net_output_bytes", server.Sum(&ShardMetrics::net_output_bytes));
+  field("rejected_connections", server.Sum(&ShardMetrics::connections_rejected));
+  field("expired_keys", server.Sum(&ShardMetrics::expired_keys));
+  field("evicted_keys", 0);
+  field("keyspace_hits", server.Sum(&ShardMetrics::keyspace_hits));
+  field("keyspace_misses", server.Sum(&ShardMetrics::keyspace_misses));
+  field("total_error_replies", server.Sum(&ShardMetrics::error_replies));
+  field("protocol_errors", server.Sum(&ShardMetrics::protocol_errors));
+}
+
+void WriteReplication(const CommandContext&, FieldWriter& field) {
+  field("role", "master");
+  field("connected_slaves", 0);
+}
+
+void WriteCpu(const CommandContext&, FieldWriter& field) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  field.Seconds("used_cpu_sys", usage.ru_stime);
+  field.Seconds("used_cpu_user", usage.ru_utime);
+}
+
+void WriteHoldfast(const CommandContext& ctx, FieldWriter& field) {
+  const ServerState& server = ctx.shard.server();
+  const int64_t grace = server.grace_until_ms.load(std::memory_order_relaxed);
+  field("shards", server.map.shards());
+  field("server_time_ms", ToUnixMs(ctx.now.now));
+  field("clock_offset_ms", server.clock_offset().count());
+  // Until when no hold is due; 0: there was no grace.
+  field("restart_grace_until_ms", grace == ServerState::kGraceArmed ? 0 : grace);
+  field("restart_grace_active", grace > ToUnixMs(ctx.now.now) ? 1 : 0);
+}
+
+// ---- Stock
+
+struct VerbWords {
+  StockVerb verb;
+  std::string_view name;
+  // In the order of the verb's own enum; what follows there is misuse and counted as an error.
+  std::array<std::string_view, 9> statuses;
+};
+constexpr VerbWords kVerbs[] = {
+    {StockVerb::kReserve,
+     "reserve",
+     {"held", "confirmed", "released", "expired", "soldout", "short", "limit", "early", "closed"}},
+    {StockVerb::kConfirm, "confirm", {"confirmed", "expired", "released"}},
+    {StockVerb::kRelease, "release", {"released", "expired", "confirmed"}},
+    {StockVerb::kExtend, "extend", {"held", "confirmed", "released", "expired"}},
+    {StockVerb::kAmend,
+     "amend",
+     {"held", "confirmed", "released", "expired", "soldout", "short", "limit", "early", "closed"}},
+    {StockVerb::kAdjust, "adjust", {"adjusted", "short", "stale"}},
+    {StockVerb::kReturn, "return", {"returned"}},
+};
+static_assert(std::size(kVerbs) == kStockVerbs);
+
+uint64_t Outcomes(const ServerState& server, StockVerb verb, size_t status) {
+  uint64_t sum = 0;
+  for (int shard = 0; shard < server.map.shards(); ++shard) {
+    sum += server.metrics[static_cast<size_t>(shard)]
+               .outcomes[static_cast<size_t>(verb)][status]
+               .Get();
+  }
+  return sum;
+}
+
+void WriteStock(const CommandContext& ctx, FieldWriter& field) {
+  const ServerState& server = ctx.shard.server();
+  field("skus", server.Sum(&ShardMetrics::skus));
+  for (const auto& [verb, name, statuses] : kVerbs) {
+    for (size_t status = 0; status < statuses.size() && !statuses[status].empty(); ++status) {
+      field(fmt::format("{}_{}", name, statuses[status]), Outcomes(server, verb, status));
+    }
+  }
+  field("holds_expired", server.Sum(&ShardMetrics::holds_expired));
+  field("holds_forgotten", server.Sum(&ShardMetrics::holds_forgotten));
+  field("refs_forgotten", server.Sum(&ShardMetrics::refs_forgotten));
+  field("fences_dropped", server.Sum(&ShardMetrics::fences_dropped));
+}
+
+// ---- Log
+
+// Each bucket of LogStats::sync_histogram, by the time that its syncs stayed under.
+constexpr std::string_view kSyncBuckets[] = {"100us", "300us", "1ms",   "3ms",
+                                             "10ms",  "30ms",  "100ms", "inf"};
+
+void WriteLog(const CommandContext& ctx, FieldWriter& field) {
+  const ServerState& server = ctx.shard.server();
+  field("log_enabled", server.log_stats ? 1 : 0);
+  if (!server.log_stats) return;
+  const LogStats stats = server.log_stats();
+  field("log_last_index", stats.last_index);
+  field("log_durable_index", stats.durable_index);
+  field("log_witness_index", stats.witness_index);
+  field("log_batches", stats.batches);
+  field("log_records", stats.records);
+  field("log_bytes", stats.bytes);
+  field("log_syncs", stats.syncs);
+  field("log_sync_last_us", stats.sync_last_us);
+  static_assert(std::size(kSyncBuckets) == std::tuple_size_v<decltype(stats.sync_histogram)>);
+  for (size_t i = 0; i < std::size(kSyncBuckets); ++i) {
+    field(fmt::format("log_syncs_under_{}", kSyncBuckets[i]), stats.sync_histogram[i]);
+  }
+  field("log_queue_bytes", stats.queue_bytes);
+  field("log_segments", stats.segments);
+  field("log_disk_bytes", stats.disk_bytes);
+  field("log_write_stalls", stats.write_stalls);
+  field("disk_free_bytes", stats.disk_free_bytes);
+  field("low_on_disk", stats.low_on_disk ? 1 : 0);
+}
+
+// ---- Shards, Keyspace
+
+void WriteShards(const CommandContext& ctx, FieldWriter& field) {
+  const ServerState& server = ctx.shard.server();
+  for (int id = 0; id < server.map.shards(); ++id) {
+    const ShardMetrics& metrics = server.metrics[static_cast<size_t>(id)];
+    uint64_t keys = 0;
+    for (const Counter& in_db : metrics.keys) keys += in_db.Get();
+    field(fmt::format("shard{}", id),
+          fmt::format("slots={}-{},clients={},keys={},skus={},memory={},commands={},turns={},"
+                      "batches={},sent={},received={},parked={},turn_us_max={}",
+                      server.map.FirstSlot(id), server.map.FirstSlot(id + 1) - 1,
+                      metrics.clients.Get(), keys, metrics.skus.Get(), metrics.memory_bytes.Get(),
+                      metrics.commands_processed.Get(), metrics.turns.Get(), metrics.batches.Get(),
+                      metrics.requests_sent.Get(), metrics.requests_received.Get(),
+                      metrics.parked.Get(), metrics.turn_us_max.Get()));
+  }
+}
+
+void WriteKeyspace(const CommandContext& ctx, FieldWriter& field) {
+  const ServerState& server = ctx.shard.server();
+  for (size_t db = 0; db < kDatabases; ++db) {
+    uint64_t keys = 0;
+    uint64_t expires = 0;
+    for (int shard = 0; shard < server.map.shards(); ++shard) {
+      keys += server.metrics[static_cast<size_t>(shard)].keys[db].Get();
+      expires += server.metrics[static_cast<size_t>(shard)].keys_expire[db].Get();
+    }
+    if (keys == 0) continue;
+    field(fmt::format("db{}", db), fmt::format("keys={},expires={},avg_ttl=0", keys, expires));
+  }
+}
+
+// ---- INFO
+
+struct Section {
+  std::string_view name;
+  void (*write)(const CommandContext& ctx, FieldWriter& field);
+};
+constexpr Section kSections[] = {
+    {"Server", WriteServer}, {"Clients", WriteClients},
+    {"Memory", WriteMemory}, {"Persistence", WritePersistence},
+    {"Stats", WriteStats},   {"Replication", WriteReplication},
+    {"CPU", WriteCpu},       {"Holdfast", WriteHoldfast},
+    {"Stock", WriteStock},   {"Log", WriteLog},
+    {"Shards", WriteShards}, {"Keyspace", WriteKeyspace},
+};
+
+bool Asked(Args sections, std::string_view name) {
+  if (sections.empty()) return true;
+  return std::ranges::any_of(sections, [name](std::string_view word) {
+    return EqualsIgnoreCase(word, name) || EqualsIgnoreCase(word, "default") ||
+           EqualsIgnoreCase(word, "all") || EqualsIgnoreCase(word, "everything");
+  });
+}
+
+void CmdInfo(CommandContext& ctx, Args args) {
+  std::string text;
+  FieldWriter field(text);
+  for (const Section& section : kSections) {
+    if (!Asked(args.subspan(1), section.name)) continue;
+    fmt::format_to(std::back_inserter(text), "{}# {}\r\n", text.empty() ? "" : "\r\n",
+                   section.name);
+    section.write(ctx, field);
+  }
+  ctx.reply.Verbatim("txt", text);
+}
+
+constexpr CommandSpec kCommands[] = {
+    {.name = "INFO",
+     .run = CmdInfo,
+     .arity = -1,
+     .flags = kLoading | kStale,
+     .home = Home::kClient,
+     .group = "server",
+     .since = "0.1.0",
+     .args = "[section [section ...]]",
+     .summary = "What the server is, does and has done, by section."},
+};
+
+}  // namespace
+
+std::span<const CommandSpec> InfoCommands() { return kCommands; }
+
+}  // namespace holdfast

@@ -1,0 +1,38 @@
+// What the commands of ordinary keys share: the look-up that counts as a read, and refusals.
+#pragma once
+
+#include <string_view>
+
+#include "server/command.h"
+#include "server/shard/shard.h"
+#include "storage/core/entry.h"
+#include "storage/core/item.h"
+
+namespace holdfast {
+
+inline constexpr std::string_view kWrongTypeError =
+    "WRONGTYPE Operation against a key holding the wrong kind of value";
+inline constexpr std::string_view kNotIntegerError = "ERR value is not an integer or out of range";
+inline constexpr std::string_view kSyntaxError = "ERR syntax error";
+// Whoever would overwrite, remove or expire a stock key: its sold records are records, too.
+inline constexpr std::string_view kProtectedError =
+    "PROTECTED the key holds stock, use STOCK.DROP to remove it";
+
+inline bool IsStock(const Entry* entry) {
+  return entry != nullptr && entry->type() == KeyType::kStock;
+}
+inline bool IsOtherThan(KeyType type, const Entry* entry) {
+  return entry != nullptr && entry->type() != type;
+}
+
+// A look-up for reading: counted as keyspace_hits or keyspace_misses. Null if absent.
+inline Entry* FindForRead(CommandContext& ctx) {
+  Entry* const entry = ctx.shard.Find(ctx);
+  ShardMetrics& metrics = ctx.shard.metrics();
+  (entry != nullptr ? metrics.keyspace_hits : metrics.keyspace_misses).Add();
+  // That there is stock is told by the SKU's stamp, not by its slot's.
+  if (IsStock(entry)) ctx.WaitForRead(entry->item().any_stamp);
+  return entry;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,274 @@
+// Strings, and the counters in them.
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string_view>
+
+#include "protocol/words.h"
+#include "server/commands/expiry.h"
+#include "server/commands/keys.h"
+#include "server/commands/tables.h"
+#include "storage/base/parse_int.h"
+#include "storage/core/key_mutations.h"
+
+namespace holdfast {
+namespace {
+
+// ---- options of SET and GETEX
+
+struct StringOptions {
+  bool only_absent = false;   // NX
+  bool only_present = false;  // XX
+  bool get = false;
+  bool keep_ttl = false;
+  bool persist = false;
+  ExpiryForm expiry = ExpiryForm::kNone;
+  std::string_view expiry_number;
+
+  // At most one of EX, PX, EXAT, PXAT, KEEPTTL, PERSIST; the same one may come again, as in Redis.
+  bool MayExpireBy(ExpiryForm form) const {
+    return !keep_ttl && !persist && (expiry == ExpiryForm::kNone || expiry == form);
+  }
+};
+
+// NX, XX, GET, KEEPTTL. False: another word, or not beside those before it.
+bool TakeSetWord(std::string_view word, StringOptions& options) {
+  if (EqualsIgnoreCase(word, "NX")) {
+    options.only_absent = true;
+  } else if (EqualsIgnoreCase(word, "XX")) {
+    options.only_present = true;
+  } else if (EqualsIgnoreCase(word, "GET")) {
+    options.get = true;
+  } else if (EqualsIgnoreCase(word, "KEEPTTL")) {
+    options.keep_ttl = true;
+  } else {
+    return false;
+  }
+  return !(options.only_absent && options.only_present) &&
+         !(options.keep_ttl && options.expiry != ExpiryForm::kNone);
+}
+
+bool TakeGetExWord(std::string_view word, StringOptions& options) {
+  if (!EqualsIgnoreCase(word, "PERSIST")) return false;
+  options.persist = true;
+  return options.expiry == ExpiryForm::kNone;
+}
+
+// Nothing: a syntax error.
+std::optional<StringOptions> ReadOptions(Args words,
+                                         bool (*take_word)(std::string_view, StringOptions&)) {
+  StringOptions options;
+  for (size_t at = 0; at < words.size(); ++at) {
+    const ExpiryForm form = ExpiryFormOf(words[at]);
+    if (form == ExpiryForm::kNone) {
+      if (!take_word(words[at], options)) return std::nullopt;
+      continue;
+    }
+    if (!options.MayExpireBy(form) || at + 1 == words.size()) return std::nullopt;
+    options.expiry = form;
+    options.expiry_number = words[++at];
+  }
+  return options;
+}
+
+// The deadline that the options ask for, kNever if none; nothing after it has replied an error.
+std::optional<UnixMs> ReadDeadline(CommandContext& ctx, const StringOptions& options,
+                                   std::string_view error) {
+  if (options.expiry == ExpiryForm::kNone) return kNever;
+  const auto number = ParseInt64(options.expiry_number);
+  if (!number) {
+    ctx.reply.Error(kNotIntegerError);
+    return std::nullopt;
+  }
+  const auto deadline =
+      *number > 0 ? DeadlineOf(options.expiry, *number, ctx.now.now) : std::nullopt;
+  if (!deadline) ctx.reply.Error(error);
+  return deadline;
+}
+
+void ReplyString(CommandContext& ctx, const Entry* entry) {
+  if (entry == nullptr) return ctx.reply.Null();
+  ctx.reply.Bulk(entry->string());
+}
+
+// ---- commands
+
+void CmdSet(CommandContext& ctx, Args args) {
+  const auto options = ReadOptions(args.subspan(3), TakeSetWord);
+  if (!options) return ctx.reply.Error(kSyntaxError);
+  const auto deadline = ReadDeadline(ctx, *options, "ERR invalid expire time in 'set' command");
+  if (!deadline) return;
+
+  const Entry* const entry = options->get ? FindForRead(ctx) : ctx.shard.Find(ctx);
+  const bool refused =
+      (options->only_absent && entry != nullptr) || (options->only_present && entry == nullptr);
+  if (IsStock(entry) && !refused) return ctx.reply.Error(kProtectedError);
+  if (options->get) {
+    if (IsOtherThan(KeyType::kString, entry)) return ctx.reply.Error(kWrongTypeError);
+    ReplyString(ctx, entry);
+  }
+  if (refused) {
+    if (!options->get) ctx.reply.Null();
+    return;
+  }
+  const bool keeps = options->keep_ttl && entry != nullptr;
+  ctx.shard.Commit(ctx,
+                   StringSet{.value = args[2], .deadline = keeps ? entry->deadline() : *deadline});
+  if (!options->get) ctx.reply.Ok();
+}
+
+void CmdGet(CommandContext& ctx, Args) {
+  const Entry* const entry = FindForRead(ctx);
+  if (IsOtherThan(KeyType::kString, entry)) return ctx.reply.Error(kWrongTypeError);
+  ReplyString(ctx, entry);
+}
+
+void CmdGetEx(CommandContext& ctx, Args args) {
+  const auto options = ReadOptions(args.subspan(2), TakeGetExWord);
+  if (!options) return ctx.reply.Error(kSyntaxError);
+  const Entry* const entry = FindForRead(ctx);
+  if (entry == nullptr) return ctx.reply.Null();
+  if (IsStock(entry) && args.size() > 2) return ctx.reply.Error(kProtectedError);
+  if (IsOtherThan(KeyType::kString, entry)) return ctx.reply.Error(kWrongTypeError);
+  const auto deadline = ReadDeadline(ctx, *options, "ERR invalid expire time in 'getex' command");
+  if (!deadline) return;
+
+  ReplyString(ctx, entry);
+  if (options->persist) {
+    if (entry->has_deadline()) ctx.shard.Commit(ctx, DeadlineSet{.deadline = kNever});
+  } else if (*deadline != kNever) {
+    if (*deadline > ctx.now.now) return ctx.shard.Commit(ctx, DeadlineSet{.deadline = *deadline});
+    ctx.shard.Commit(ctx, KeyDeleted{});
+  }
+}
+
+void CmdGetDel(CommandContext& ctx, Args) {
+  const Entry* const entry = FindForRead(ctx);
+  if (IsStock(entry)) return ctx.reply.Error(kProtectedError);
+  if (IsOtherThan(KeyType::kString, entry)) return ctx.reply.Error(kWrongTypeError);
+  ReplyString(ctx, entry);
+  if (entry != nullptr) ctx.shard.Commit(ctx, KeyDeleted{});
+}
+
+// ---- counters
+
+void AddTo(CommandContext& ctx, int64_t delta) {
+  const Entry* const entry = ctx.shard.Find(ctx);
+  if (IsOtherThan(KeyType::kString, entry)) return ctx.reply.Error(kWrongTypeError);
+  const auto value = entry == nullptr ? 0 : ParseInt64(entry->string());
+  if (!value) return ctx.reply.Error(kNotIntegerError);
+  int64_t sum = 0;
+  if (__builtin_add_overflow(*value, delta, &sum)) {
+    return ctx.reply.Error("ERR increment or decrement would overflow");
+  }
+  char digits[std::numeric_limits<int64_t>::digits10 + 2];  // and a sign
+  const char* const end = std::to_chars(digits, digits + sizeof digits, sum).ptr;
+  ctx.shard.Commit(ctx, StringSet{.value = {digits, static_cast<size_t>(end - digits)},
+                                  .deadline = entry == nullptr ? kNever : entry->deadline()});
+  ctx.reply.Integer(sum);
+}
+
+void CmdIncr(CommandContext& ctx, Args) { AddTo(ctx, 1); }
+
+void CmdDecr(CommandContext& ctx, Args) { AddTo(ctx, -1); }
+
+void CmdIncrBy(CommandContext& ctx, Args args) {
+  const auto delta = ParseInt64(args[2]);
+  if (!delta) return ctx.reply.Error(kNotIntegerError);
+  AddTo(ctx, *delta);
+}
+
+void CmdDecrBy(CommandContext& ctx, Args args) {
+  const auto delta = ParseInt64(args[2]);
+  if (!delta) return ctx.reply.Error(kNotIntegerError);
+  // It has no opposite within int64.
+  if (*delta == std::numeric_limits<int64_t>::min()) {
+    return ctx.reply.Error("ERR decrement would overflow");
+  }
+  AddTo(ctx, -*delta);
+}
+
+constexpr KeyPositions kFirstKey{.first = 1, .last = 1, .step = 1};
+
+constexpr CommandSpec kCommands[] = {
+    {.name = "SET",
+     .run = CmdSet,
+     .arity = -3,
+     .flags = kWrite | kGrows,
+     .keys = kFirstKey,
+     .group = "string",
+     .since = "0.1.0",
+     .args = "key value [NX|XX] [GET] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL]",
+     .summary = "Set the key to a string, whatever it held; NX and XX ask first, GET answers the "
+                "old value."},
+    {.name = "GET",
+     .run = CmdGet,
+     .arity = 2,
+     .flags = kReadOnly | kFast,
+     .keys = kFirstKey,
+     .group = "string",
+     .since = "0.1.0",
+     .args = "key",
+     .summary = "Answer the string of the key."},
+    {.name = "GETEX",
+     .run = CmdGetEx,
+     .arity = -2,
+     .flags = kWrite | kFast,
+     .keys = kFirstKey,
+     .group = "string",
+     .since = "0.1.0",
+     .args = "key [EX s|PX ms|EXAT s|PXAT ms|PERSIST]",
+     .summary = "Answer the string of the key and give it a new deadline, or none."},
+    {.name = "GETDEL",
+     .run = CmdGetDel,
+     .arity = 2,
+     .flags = kWrite | kFast,
+     .keys = kFirstKey,
+     .group = "string",
+     .since = "0.1.0",
+     .args = "key",
+     .summary = "Answer the string of the key and delete it."},
+    {.name = "INCR",
+     .run = CmdIncr,
+     .arity = 2,
+     .flags = kWrite | kFast | kGrows,
+     .keys = kFirstKey,
+     .group = "string",
+     .since = "0.1.0",
+     .args = "key",
+     .summary = "Add one to the integer in the key; an absent key counts as 0."},
+    {.name = "DECR",
+     .run = CmdDecr,
+     .arity = 2,
+     .flags = kWrite | kFast | kGrows,
+     .keys = kFirstKey,
+     .group = "string",
+     .since = "0.1.0",
+     .args = "key",
+     .summary = "Take one from the integer in the key; an absent key counts as 0."},
+    {.name = "INCRBY",
+     .run = CmdIncrBy,
+     .arity = 3,
+     .flags = kWrite | kFast | kGrows,
+     .keys = kFirstKey,
+     .group = "string",
+     .since = "0.1.0",
+     .args = "key increment",
+     .summary = "Add to the integer in the key; an absent key counts as 0."},
+    {.name = "DECRBY",
+     .run = CmdDecrBy,
+     .arity = 3,
+     .flags = kWrite | kFast | kGrows,
+     .keys = kFirstKey,
+     .group = "string",
+     .since = "0.1.0",
+     .args = "key decrement",
+     .summary = "Take from the integer in the key; an absent key counts as 0."},
+};
+
+}  // namespace
+
+std::span<const CommandSpec> StringCommands() { return kCommands; }
+
+}  // namespace holdfast

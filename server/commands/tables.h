@@ -1,0 +1,27 @@
+// The command tables, one for each file of this folder.
+#pragma once
+
+#include <span>
+
+#include "server/command.h"
+
+namespace holdfast {
+
+std::span<const CommandSpec> ConnectionCommands();
+std::span<const CommandSpec> ClientCommands();
+std::span<const CommandSpec> ConfigCommands();
+std::span<const CommandSpec> CommandDocsCommands();
+std::span<const CommandSpec> InfoCommands();
+std::span<const CommandSpec> StringCommands();
+std::span<const CommandSpec> HashCommands();
+std::span<const CommandSpec> KeyCommands();
+std::span<const CommandSpec> ExpiryCommands();
+std::span<const CommandSpec> HoldCommands();
+std::span<const CommandSpec> HoldLookupCommands();
+std::span<const CommandSpec> StockCommands();
+std::span<const CommandSpec> StockLookupCommands();
+
+// All of them, in the order in which COMMAND and the README show them.
+std::span<const std::span<const CommandSpec>> CommandTables();
+
+}  // namespace holdfast

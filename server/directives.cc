@@ -1,0 +1,164 @@
+#include "server/directives.h"
+
+#include <algorithm>
+#include <limits>
+#include <type_traits>
+
+#include "protocol/glob.h"
+#include "protocol/words.h"
+
+namespace holdfast {
+namespace {
+
+using enum Directive::Change;
+using enum Directive::Trait;
+
+constexpr int64_t kIntMax = std::numeric_limits<int32_t>::max();
+constexpr int64_t kBytesMax = std::numeric_limits<int64_t>::max();
+constexpr int64_t kGiB = 1024 * kMiB;
+constexpr int64_t kTenYears =
+    int64_t{10} * 365 * 86400;            // in seconds: deadlines stay far inside int64
+constexpr int64_t kKeepaliveMax = 32767;  // seconds that TCP_KEEPIDLE takes
+
+constexpr std::string_view kLogLevels[] = {"debug", "verbose", "notice", "warning"};
+constexpr std::string_view kFsyncs[] = {"always", "everysec", "no"};
+
+// A choice over the words, kept in the enum that Field points to.
+template <auto Field>
+constexpr ChoiceField Choice(std::span<const std::string_view> words) {
+  using Enum = std::remove_cvref_t<decltype(std::declval<Config&>().*Field)>;
+  return {words, [](const Config& config) { return static_cast<size_t>(config.*Field); },
+          [](Config& config, size_t value) { config.*Field = static_cast<Enum>(value); }};
+}
+
+constexpr std::string_view kNetwork = "Network";
+constexpr std::string_view kClients = "Clients";
+constexpr std::string_view kGeneral = "General";
+constexpr std::string_view kDisk = "Data on disk";
+constexpr std::string_view kStock = "Stock";
+
+constexpr Directive kDirectives[] = {
+    {kNetwork, "bind", ListField{&Config::bind}, kStart, kPlain,
+     "Addresses to listen on. One with a leading '-' may be missing on this machine; '*' and '::*' "
+     "are all of IPv4 and IPv6."},
+    {kNetwork, "port", IntegerField{&Config::port, 0, 65535}, kStart, kPlain,
+     "TCP port; 0 listens on none."},
+    {kNetwork, "unixsocket", TextField{&Config::unixsocket, TextField::Empty::kAllowed}, kStart,
+     kPlain, "Path of a Unix socket to listen on as well; empty means none."},
+    {kNetwork, "unixsocketperm", ModeField{&Config::unixsocketperm}, kStart, kPlain,
+     "Permissions of the Unix socket; 0 leaves them to the umask."},
+    {kNetwork, "tcp-backlog", IntegerField{&Config::tcp_backlog, 1, kIntMax}, kStart, kPlain,
+     "Connections that may wait to be accepted. The system cuts it to net.core.somaxconn."},
+    {kNetwork, "timeout", SecondsField{&Config::timeout, 0, kIntMax}, kRunning, kPlain,
+     "Close a client that has been idle for so long; 0 never does."},
+    {kNetwork, "tcp-keepalive", SecondsField{&Config::tcp_keepalive, 0, kKeepaliveMax}, kRunning,
+     kPlain, "Probe a silent TCP peer after so long, so that dead ones are noticed; 0 never does."},
+    {kNetwork, "protected-mode", YesNoField{&Config::protected_mode}, kRunning, kPlain,
+     "Refuse clients from other machines as long as no password is set."},
+    {kNetwork, "requirepass", TextField{&Config::requirepass, TextField::Empty::kAllowed}, kRunning,
+     kSecret, "Password that clients must give with AUTH or HELLO; empty asks for none."},
+
+    {kClients, "maxclients", IntegerField{&Config::maxclients, 1, kIntMax}, kRunning, kPlain,
+     "Connections at the same time. Lowered at start when the system grants fewer descriptors."},
+    {kClients, "maxmemory-clients", MemoryField{&Config::maxmemory_clients, 0, kBytesMax}, kRunning,
+     kPlain, "Memory for the buffers of all clients together; 0 sets no limit."},
+    {kClients, "client-buffer-limit",
+     MemoryField{&Config::client_buffer_limit, kMiB / 16, kBytesMax}, kRunning, kPlain,
+     "Replies that may wait for one client to read them; above it the client is disconnected."},
+    {kClients, "client-query-buffer-limit",
+     MemoryField{&Config::client_query_buffer_limit, kMiB, kBytesMax}, kRunning, kPlain,
+     "Bytes of one client's requests that may wait to be run. At least proto-max-bulk-len."},
+    {kClients, "proto-max-bulk-len", MemoryField{&Config::proto_max_bulk_len, kMiB, 512 * kMiB},
+     kRunning, kPlain, "Longest single word of a request."},
+    {kClients, "group-bytes-max", MemoryField{&Config::group_bytes_max, kMiB, kGiB}, kRunning,
+     kPlain,
+     "Most that one command or transaction may change at once. At least proto-max-bulk-len."},
+
+    {kGeneral, "shards", IntegerField{&Config::shards, 1, 64}, kStart, kMachine,
+     "Threads that share the data. The default is one for each processor, 64 at most; every start "
+     "may choose anew."},
+    {kGeneral, "databases", IntegerField{&Config::databases, 16, 16}, kStart, kPlain,
+     "Databases that SELECT knows. Stock lives in database 0."},
+    {kGeneral, "maxmemory", MemoryField{&Config::maxmemory, 0, kBytesMax}, kRunning, kPlain,
+     "Memory for data. Above it whatever grows is refused with OOM, nothing is evicted, and "
+     "CONFIRM, "
+     "RELEASE and DEL go on; 0 sets no limit."},
+    {kGeneral, "logfile", TextField{&Config::logfile, TextField::Empty::kAllowed}, kStart, kPlain,
+     "File for the server's own messages; empty writes them to standard output."},
+    {kGeneral, "loglevel", Choice<&Config::loglevel>(kLogLevels), kRunning, kPlain,
+     "The least important messages to write."},
+
+    {kDisk, "dir", TextField{&Config::dir, TextField::Empty::kRefused}, kStart, kPlain,
+     "Directory of the data. One server uses it at a time; it is made when its parent exists."},
+    {kDisk, "appendonly", YesNoField{&Config::appendonly}, kStart, kPlain,
+     "Keep data on disk. 'no' keeps nothing at all, stock included, and refuses a directory that "
+     "holds a log."},
+    {kDisk, "appendfsync", Choice<&Config::appendfsync>(kFsyncs), kRunning, kPlain,
+     "When changes of ordinary keys reach the disk: before the reply, within a second, or when the "
+     "system pleases."},
+    {kDisk, "stock-appendfsync", Choice<&Config::stock_appendfsync>(kFsyncs), kRunning, kPlain,
+     "The same for stock. Anything but 'always' may forget a reservation that a buyer was told "
+     "of."},
+    {kDisk, "disk-reserve", MemoryField{&Config::disk_reserve, 0, kBytesMax}, kRunning, kPlain,
+     "When the disk has less than this left, writes that grow are refused with MISCONF until it "
+     "has "
+     "more again."},
+    {kDisk, "log-segment-bytes", MemoryField{&Config::log_segment_bytes, kMiB, 16 * kGiB}, kStart,
+     kPlain, "The log is cut into segments of about this size and freed segment by segment."},
+    {kDisk, "log-queue-bytes", MemoryField{&Config::log_queue_bytes, kMiB, 16 * kGiB}, kStart,
+     kPlain,
+     "Changes that may wait for the disk; above it clients are not read until the disk catches "
+     "up."},
+
+    {kStock, "hold-ttl", SecondsField{&Config::hold_ttl, 1, kTenYears}, kRunning, kPlain,
+     "Life of a hold when neither RESERVE nor the SKU says. At most hold-max-life."},
+    {kStock, "hold-max-life", SecondsField{&Config::hold_max_life, 1, kTenYears}, kRunning, kPlain,
+     "No hold lives longer than this, however often it is extended."},
+    {kStock, "hold-retention", SecondsField{&Config::hold_retention, 1, kTenYears}, kRunning,
+     kPlain,
+     "A finished hold is remembered for so long, so that a late retry hears the same answer. A "
+     "SKU's "
+     "RETAIN goes before."},
+    {kStock, "fence-max", IntegerField{&Config::fence_max, 1, 10'000'000}, kRunning, kPlain,
+     "Releases of unknown holds that a SKU remembers; above it the oldest are forgotten first."},
+    {kStock, "restart-grace", SecondsField{&Config::restart_grace, 0, 86400}, kStart, kPlain,
+     "No hold expires within this time after a start, so that buyers whose requests were cut off "
+     "can still confirm."},
+    {kStock, "enable-flush-stock", YesNoField{&Config::enable_flush_stock}, kStart, kPlain,
+     "Let FLUSHALL and FLUSHDB delete stock. For test servers: sold records go as well."},
+    {kStock, "accept-clock", YesNoField{&Config::accept_clock}, kCommandLine, kPlain,
+     "Start although the machine's clock lies more than a day behind the last record, and go on "
+     "from that record's time."},
+};
+
+}  // namespace
+
+std::span<const Directive> Directives() { return kDirectives; }
+
+const Directive* FindDirective(std::string_view name) {
+  const auto* found = std::find_if(
+      std::begin(kDirectives), std::end(kDirectives),
+      [name](const Directive& directive) { return EqualsIgnoreCase(directive.name, name); });
+  return found == std::end(kDirectives) ? nullptr : found;
+}
+
+Status SetWhileRunning(const Directive& directive, Config& config, std::string_view value) {
+  if (directive.change != kRunning) {
+    return Status::Invalid("can't set immutable config; restart the server with the new value");
+  }
+  return Set(directive, config, value);
+}
+
+std::vector<std::pair<std::string_view, std::string>> MatchDirectives(
+    std::span<const std::string_view> patterns, const Config& config) {
+  std::vector<std::pair<std::string_view, std::string>> matches;
+  for (const Directive& directive : kDirectives) {
+    const bool asked = std::any_of(patterns.begin(), patterns.end(), [&](std::string_view pattern) {
+      return GlobMatch(pattern, directive.name, GlobCase::kIgnore);
+    });
+    if (asked) matches.emplace_back(directive.name, Get(directive, config));
+  }
+  return matches;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,316 @@
+#include "server/net/connection.h"
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include <arpa/inet.h>
+
+#include "protocol/words.h"
+#include "server/net/event_loop.h"
+#include "server/server_log.h"
+#include "server/shard/router.h"
+#include "storage/base/invariant.h"
+
+namespace holdfast {
+namespace {
+
+// Beyond these a connection is not read until its client takes its replies, or the other shards
+// answer.
+constexpr size_t kUnsentBytesMax = 256 * 1024;
+constexpr size_t kRequestsInFlightMax = 1024;
+
+constexpr size_t kReadBytesMin = 16 * 1024;
+
+constexpr std::string_view kMaxClients = "-ERR max number of clients reached\r\n";
+constexpr std::string_view kDenied =
+    "-DENIED Holdfast runs in protected mode: no password is set and only connections from this "
+    "host are "
+    "accepted. Set requirepass, or start with --protected-mode no.\r\n";
+
+// "127.0.0.1:6379", "[::1]:6379".
+std::string AddressText(const sockaddr_storage& address) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (address.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+    uv_ip6_name(&v6, text.data(), text.size());
+    return "[" + std::string(text.data()) + "]:" + std::to_string(ntohs(v6.sin6_port));
+  }
+  const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+  uv_ip4_name(&v4, text.data(), text.size());
+  return std::string(text.data()) + ":" + std::to_string(ntohs(v4.sin_port));
+}
+
+bool IsLoopback(const sockaddr_storage& address) {
+  if (address.ss_family == AF_INET6) {
+    const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
+  }
+  return (ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr) >> 24) == 127;
+}
+
+// Browsers can be made to send a POST to a local port: no RESP client ever says this.
+bool IsHttp(std::string_view word) {
+  return EqualsIgnoreCase(word, "POST") || EqualsIgnoreCase(word, "Host:");
+}
+
+}  // namespace
+
+Connection::Connection(EventLoop& loop, bool unix_socket)
+    : loop_(loop), handle_(), unix_socket_(unix_socket) {
+  client_.sink = this;
+  const int error = unix_socket ? uv_pipe_init(loop.uv(), &handle_.pipe, 0)
+                                : uv_tcp_init(loop.uv(), &handle_.tcp);
+  Invariant(error == 0);
+  stream()->data = this;
+  write_.data = this;
+}
+
+Connection* Connection::Accept(EventLoop& loop, uv_stream_t* listener) {
+  auto* connection = new Connection(loop, listener->type == UV_NAMED_PIPE);
+  loop.Add(*connection);
+  if (uv_accept(listener, connection->stream()) != 0) {
+    connection->Close();
+    return nullptr;
+  }
+  if (connection->Introduce()) connection->UpdateReading();
+  return connection;
+}
+
+// Who is this, and may it come in?
+bool Connection::Introduce() {
+  Router& router = loop_.router();
+  ServerState& server = router.shard().server();
+  const Config& config = router.shard().config();
+  uv_fileno(reinterpret_cast<uv_handle_t*>(stream()), &client_.descriptor);
+  client_.id = ++server.last_client_id;
+  client_.connected_at = client_.last_seen = router.shard().now().now;
+  client_.authenticated = config.requirepass.empty();
+
+  bool local = true;
+  if (unix_socket_) {
+    client_.address = client_.local_address = config.unixsocket + ":0";
+  } else {
+    sockaddr_storage peer{};
+    sockaddr_storage own{};
+    int size = sizeof peer;
+    uv_tcp_getpeername(&handle_.tcp, reinterpret_cast<sockaddr*>(&peer), &size);
+    size = sizeof own;
+    uv_tcp_getsockname(&handle_.tcp, reinterpret_cast<sockaddr*>(&own), &size);
+    client_.address = AddressText(peer);
+    client_.local_address = AddressText(own);
+    local = IsLoopback(peer);
+    uv_tcp_nodelay(&handle_.tcp, 1);
+    if (config.tcp_keepalive.count() > 0) {
+      uv_tcp_keepalive(&handle_.tcp, 1, static_cast<unsigned>(config.tcp_keepalive.count()));
+    }
+  }
+  if (!local && config.protected_mode && config.requirepass.empty()) {
+    Refuse(kDenied);
+    return false;
+  }
+  if (server.Sum(&ShardMetrics::clients) >= static_cast<uint64_t>(config.maxclients)) {
+    Refuse(kMaxClients);
+    return false;
+  }
+  router.shard().metrics().connections_received.Add();
+  router.Add(client_);
+  return true;
+}
+
+void Connection::Refuse(std::string_view reply) {
+  uv_buf_t buffer =
+      uv_buf_init(const_cast<char*>(reply.data()), static_cast<unsigned>(reply.size()));
+  uv_try_write(stream(), &buffer, 1);
+  loop_.router().shard().metrics().connections_rejected.Add();
+  Close();
+}
+
+void Connection::Close() {
+  if (closing_) return;
+  closing_ = true;
+  stopped_ = true;
+  loop_.router().Remove(client_);
+  loop_.Remove(*this);
+  uv_close(reinterpret_cast<uv_handle_t*>(stream()),
+           [](uv_handle_t* handle) { delete static_cast<Connection*>(handle->data); });
+}
+
+// ---- in
+
+bool Connection::HasRoom() const {
+  return client_.replies.bytes() + unsent_.size() < kUnsentBytesMax &&
+         client_.replies.awaited() < kRequestsInFlightMax;
+}
+
+void Connection::UpdateReading() {
+  const bool wanted = !stopped_ && !loop_.held() && !client_.blocked() && HasRoom();
+  if (wanted == reading_) return;
+  reading_ = wanted;
+  if (!wanted) {
+    uv_read_stop(stream());
+    return;
+  }
+  uv_read_start(
+      stream(),
+      [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
+        auto* self = static_cast<Connection*>(handle->data);
+        if (self->pending_.empty()) {
+          *buffer = self->loop_.read_buffer();
+        } else {
+          const auto room = self->pending_.MakeRoom(kReadBytesMin);
+          *buffer = uv_buf_init(room.at, static_cast<unsigned>(room.bytes));
+        }
+      },
+      [](uv_stream_t* stream, ssize_t bytes, const uv_buf_t* buffer) {
+        static_cast<Connection*>(stream->data)->OnRead(bytes, buffer);
+      });
+}
+
+void Connection::OnRead(ssize_t bytes, const uv_buf_t* buffer) {
+  if (bytes == 0) return;
+  if (bytes < 0) return Close();
+  loop_.BeginWork();
+  loop_.router().shard().metrics().net_input_bytes.Add(static_cast<uint64_t>(bytes));
+  if (buffer->base == loop_.read_buffer().base) {
+    ConsumeInput({buffer->base, static_cast<size_t>(bytes)});
+  } else {
+    pending_.Filled(static_cast<size_t>(bytes));
+    ConsumeInput({});
+  }
+}
+
+// `fresh` came into the loop's shared buffer: what is not executed now moves to pending_.
+void Connection::ConsumeInput(std::string_view fresh) {
+  executing_ = true;
+  if (pending_.empty()) {
+    fresh.remove_prefix(ExecuteAll(fresh));
+    if (!fresh.empty() && !stopped_) pending_.Append(fresh);
+  } else {
+    if (!fresh.empty()) pending_.Append(fresh);
+    pending_.Consume(ExecuteAll(pending_.view()));
+  }
+  executing_ = false;
+  client_.query_bytes = pending_.size();
+  if (client_.query_bytes >
+      static_cast<size_t>(loop_.router().shard().config().client_query_buffer_limit)) {
+    LogWarning("Closing client {}: its request exceeds client-query-buffer-limit", client_.address);
+    return Close();
+  }
+  if (client_.close_after_replies) stopped_ = true;
+  UpdateReading();
+}
+
+// Executes whole requests while it may; returns how many bytes they took.
+size_t Connection::ExecuteAll(std::string_view input) {
+  size_t done = 0;
+  while (done < input.size() && !stopped_ && !client_.blocked() && HasRoom()) {
+    size_t consumed = 0;
+    if (!ExecuteOne(input.substr(done), consumed)) break;
+    done += consumed;
+  }
+  return done;
+}
+
+bool Connection::ExecuteOne(std::string_view input, size_t& consumed) {
+  const Config& config = loop_.router().shard().config();
+  ParserLimits limits = kUnauthenticatedLimits;
+  if (client_.authenticated)
+    limits = {.word_bytes_max = static_cast<size_t>(config.proto_max_bulk_len)};
+  const RespParser::Result result = parser_.Parse(input, limits);
+  switch (result.state) {
+    case RespParser::State::kNeedMore:
+      return false;
+    case RespParser::State::kMalformed:
+      Fail(parser_.error());
+      return false;
+    case RespParser::State::kComplete:
+      break;
+  }
+  consumed = result.consumed;
+  const auto words = parser_.words();
+  if (words.empty()) return true;
+  if (IsHttp(words[0])) {
+    LogWarning("Possible attack: {} speaks HTTP to the RESP port; connection closed",
+               client_.address);
+    Close();
+    return false;
+  }
+  loop_.router().Execute(client_, words);
+  return true;
+}
+
+void Connection::Fail(std::string_view protocol_error) {
+  Router& router = loop_.router();
+  router.shard().metrics().protocol_errors.Add();
+  LogVerbose("Protocol error from {}: {}", client_.address, protocol_error);
+  router.ReplyError(client_, "ERR " + std::string(protocol_error));
+  client_.close_after_replies = true;
+}
+
+void Connection::OnResume() {
+  // Within a request of our own the loop in ExecuteAll goes on by itself.
+  if (executing_ || closing_) return;
+  ConsumeInput({});
+}
+
+void Connection::StopReading() {
+  stopped_ = true;
+  UpdateReading();
+}
+
+void Connection::Hold() { UpdateReading(); }
+
+void Connection::Unhold() {
+  if (!pending_.empty()) return OnResume();
+  UpdateReading();
+}
+
+// ---- out
+
+void Connection::OnReplies() {
+  if (closing_) return;
+  Flush();
+  if (closing_) return;
+  const auto held = client_.replies.bytes() + unsent_.size();
+  if (held > static_cast<size_t>(loop_.router().shard().config().client_buffer_limit)) {
+    LogWarning("Closing client {}: it does not read its replies (client-buffer-limit)",
+               client_.address);
+    return Close();
+  }
+  if (client_.close_after_replies && drained()) return Close();
+  if (!reading_ && !stopped_) Unhold();
+}
+
+void Connection::Flush() {
+  if (writing_ || client_.replies.ready().empty()) return;
+  ShardMetrics& metrics = loop_.router().shard().metrics();
+  const std::string_view ready = client_.replies.ready();
+  uv_buf_t buffer =
+      uv_buf_init(const_cast<char*>(ready.data()), static_cast<unsigned>(ready.size()));
+  const int sent = uv_try_write(stream(), &buffer, 1);
+  if (sent < 0 && sent != UV_EAGAIN) return Close();
+  if (sent > 0) {
+    metrics.net_output_bytes.Add(static_cast<uint64_t>(sent));
+    client_.replies.Consume(static_cast<size_t>(sent));
+  }
+  const std::string_view left = client_.replies.ready();
+  if (left.empty()) return;
+  // The socket is full: the rest leaves when it has room, from a place that stays put.
+  unsent_ = left;
+  client_.replies.Consume(left.size());
+  metrics.net_output_bytes.Add(unsent_.size());
+  buffer = uv_buf_init(unsent_.data(), static_cast<unsigned>(unsent_.size()));
+  writing_ = true;
+  const int error = uv_write(&write_, stream(), &buffer, 1, [](uv_write_t* write, int status) {
+    auto* self = static_cast<Connection*>(write->data);
+    self->writing_ = false;
+    self->unsent_ = {};
+    if (status != 0) return self->Close();
+    self->loop_.BeginWork();
+    self->OnReplies();
+  });
+  if (error != 0) Close();
+}
+
+}  // namespace holdfast

@@ -1,0 +1,82 @@
+// Connection: one client's socket. Reads, cuts requests, hands them to the router; sends what the
+// router releases. Back-pressure: while too much is unsent, or too many requests are in flight, it
+// does not read.
+//
+// Owner thread: its loop. Deletes itself when its handle has closed.
+#pragma once
+
+#include <string>
+
+#include <uv.h>
+
+#include "protocol/resp_parser.h"
+#include "server/net/read_buffer.h"
+#include "server/shard/client.h"
+
+namespace holdfast {
+
+class EventLoop;
+
+class Connection final : public ClientSink {
+ public:
+  // Takes a pending connection off `listener` and starts to read, or refuses it with an error the
+  // client can read. Null if there was nothing to take.
+  static Connection* Accept(EventLoop& loop, uv_stream_t* listener);
+
+  void OnReplies() override;
+  void OnResume() override;
+  void OnKill() override { Close(); }
+
+  // Shutdown: nothing more is read; what is owed is still sent.
+  void StopReading();
+  bool drained() const { return !writing_ && client_.replies.empty(); }
+  void Close();
+
+  // The log's queue is over its bound, or no longer: sockets wait.
+  void Hold();
+  void Unhold();
+
+  const Client& client() const { return client_; }
+
+  // In the loop's list of open connections.
+  Connection* next = nullptr;
+  Connection* previous = nullptr;
+
+ private:
+  Connection(EventLoop& loop, bool unix_socket);
+  ~Connection() override = default;
+
+  bool Introduce();
+  void Refuse(std::string_view reply);
+  void UpdateReading();
+  bool HasRoom() const;
+
+  void OnRead(ssize_t bytes, const uv_buf_t* buffer);
+  void ConsumeInput(std::string_view fresh);
+  size_t ExecuteAll(std::string_view input);
+  bool ExecuteOne(std::string_view input, size_t& consumed);
+  void Flush();
+  void Fail(std::string_view protocol_error);
+
+  uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&handle_); }
+
+  EventLoop& loop_;
+  union Handle {
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  } handle_;
+  bool unix_socket_;
+  bool reading_ = false;
+  bool stopped_ = false;  // for good: shutting down, or closing after the last reply
+  bool executing_ = false;
+  bool writing_ = false;
+  bool closing_ = false;
+
+  Client client_;
+  RespParser parser_;
+  ReadBuffer pending_;  // what was read and not yet executed
+  uv_write_t write_{};
+  std::string unsent_;  // on its way by write_
+};
+
+}  // namespace holdfast

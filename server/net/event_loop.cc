@@ -1,0 +1,221 @@
+#include "server/net/event_loop.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/server_log.h"
+#include "storage/base/invariant.h"
+
+namespace holdfast {
+namespace {
+
+// Holds that nobody asks for settle, and keys expire, within this and one turn.
+constexpr uint64_t kTickMs = 20;
+constexpr uint64_t kIdleCheckMs = 1000;
+// How long a clean stop waits for clients that do not read.
+constexpr uint64_t kDrainMs = 5000;
+
+}  // namespace
+
+struct EventLoop::Listener {
+  union {
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  };
+  uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&tcp); }
+};
+
+EventLoop::EventLoop(Shard& shard, const ServerClock& clock)
+    : shard_(shard),
+      clock_(clock),
+      uv_(),
+      prepare_(),
+      busy_(),
+      tick_(),
+      mailbox_((uv_loop_init(&uv_), &uv_), this,
+               [](void* self) { static_cast<EventLoop*>(self)->OnWake(); }),
+      read_buffer_(std::make_unique_for_overwrite<char[]>(kReadBufferBytes)) {
+  uv_prepare_init(&uv_, &prepare_);
+  uv_idle_init(&uv_, &busy_);
+  uv_timer_init(&uv_, &tick_);
+  prepare_.data = busy_.data = tick_.data = this;
+}
+
+EventLoop::~EventLoop() {
+  // Handles that Run never saw (a start that failed) are closed here, so that the loop can end.
+  uv_walk(
+      &uv_,
+      [](uv_handle_t* handle, void*) {
+        if (uv_is_closing(handle) == 0) uv_close(handle, nullptr);
+      },
+      nullptr);
+  uv_run(&uv_, UV_RUN_DEFAULT);
+  uv_loop_close(&uv_);
+}
+
+void EventLoop::Connect(Post& post) { router_ = std::make_unique<Router>(shard_, post); }
+
+Status EventLoop::Listen(int descriptor, bool unix_socket, int backlog) {
+  auto listener = std::make_unique<Listener>();
+  int error = 0;
+  if (unix_socket) {
+    uv_pipe_init(&uv_, &listener->pipe, 0);
+    error = uv_pipe_open(&listener->pipe, descriptor);
+  } else {
+    uv_tcp_init(&uv_, &listener->tcp);
+    error = uv_tcp_open(&listener->tcp, descriptor);
+  }
+  listener->stream()->data = this;
+  if (error == 0) {
+    error = uv_listen(listener->stream(), backlog, [](uv_stream_t* server, int status) {
+      if (status != 0) return;
+      auto* loop = static_cast<EventLoop*>(server->data);
+      loop->BeginWork();
+      Connection::Accept(*loop, server);
+    });
+  }
+  listeners_.push_back(std::move(listener));
+  return error == 0 ? Status::Ok()
+                    : Status::Io(std::string("cannot listen: ") + uv_strerror(error));
+}
+
+void EventLoop::Run() {
+  uv_prepare_start(
+      &prepare_, [](uv_prepare_t* handle) { static_cast<EventLoop*>(handle->data)->OnPrepare(); });
+  uv_timer_start(
+      &tick_, [](uv_timer_t* timer) { static_cast<EventLoop*>(timer->data)->OnTick(); }, kTickMs,
+      kTickMs);
+  uv_run(&uv_, UV_RUN_DEFAULT);
+}
+
+// ---- callbacks
+
+void EventLoop::BeginWork() {
+  shard_.SetNow(clock_.Now());
+  if (work_started_ns_ == 0) work_started_ns_ = uv_hrtime();
+}
+
+void EventLoop::OnWake() {
+  BeginWork();
+  if (stop_asked_.load(std::memory_order_acquire)) StartStopping();
+  mailbox_.Take(letters_);
+  for (const Letter& letter : letters_) router_->Deliver(letter);
+  letters_.clear();
+  router_->OnAcked();
+}
+
+void EventLoop::OnTick() {
+  BeginWork();
+  UpdateHeld();
+  router_->Work();
+  const uint64_t now = uv_now(&uv_);
+  if (now - idle_checked_ms_ >= kIdleCheckMs) {
+    idle_checked_ms_ = now;
+    CloseIdleClients();
+  }
+  if (stopping_) FinishIfDrained();
+}
+
+void EventLoop::OnPrepare() {
+  router_->EndTurn();
+  if (work_started_ns_ != 0) {
+    shard_.metrics().turn_us_max.Max((uv_hrtime() - work_started_ns_) / 1000);
+    work_started_ns_ = 0;
+  }
+  const bool busy = router_->HasWork();
+  if (busy == busy_active_) return;
+  busy_active_ = busy;
+  if (!busy) {
+    uv_idle_stop(&busy_);
+    return;
+  }
+  uv_idle_start(&busy_, [](uv_idle_t* idle) {
+    auto* loop = static_cast<EventLoop*>(idle->data);
+    loop->BeginWork();
+    loop->router_->Work();
+  });
+}
+
+void EventLoop::UpdateHeld() {
+  const bool held = shard_.server().log.Congested();
+  if (held == held_) return;
+  held_ = held;
+  for (Connection* at = connections_; at != nullptr;) {
+    Connection* next = at->next;
+    held ? at->Hold() : at->Unhold();
+    at = next;
+  }
+}
+
+void EventLoop::CloseIdleClients() {
+  const auto timeout = shard_.config().timeout;
+  if (timeout.count() == 0) return;
+  const UnixMs now = shard_.now().now;
+  for (Connection* at = connections_; at != nullptr;) {
+    Connection* next = at->next;
+    if (now - at->client().last_seen >= timeout && !at->client().blocked()) {
+      LogVerbose("Closing idle client {}", at->client().address);
+      at->Close();
+    }
+    at = next;
+  }
+}
+
+// ---- connections
+
+void EventLoop::Add(Connection& connection) {
+  connection.next = connections_;
+  if (connections_ != nullptr) connections_->previous = &connection;
+  connections_ = &connection;
+}
+
+void EventLoop::Remove(Connection& connection) {
+  if (connection.previous != nullptr) {
+    connection.previous->next = connection.next;
+  } else {
+    connections_ = connection.next;
+  }
+  if (connection.next != nullptr) connection.next->previous = connection.previous;
+}
+
+// ---- stopping
+
+void EventLoop::Stop() {
+  stop_asked_.store(true, std::memory_order_release);
+  mailbox_.Wake();
+}
+
+void EventLoop::StartStopping() {
+  if (stopping_) return;
+  stopping_ = true;
+  drain_deadline_ms_ = uv_now(&uv_) + kDrainMs;
+  for (const auto& listener : listeners_) {
+    uv_close(reinterpret_cast<uv_handle_t*>(listener->stream()), nullptr);
+  }
+  for (Connection* at = connections_; at != nullptr; at = at->next) at->StopReading();
+}
+
+void EventLoop::FinishIfDrained() {
+  bool drained = !router_->HasWork();
+  for (Connection* at = connections_; at != nullptr && drained; at = at->next)
+    drained = at->drained();
+  if (!drained_ && (drained || uv_now(&uv_) >= drain_deadline_ms_)) {
+    drained_ = true;
+    --drain_->loops_running;
+  }
+  if (drained_ && drain_->loops_running.load() == 0) CloseAll();
+}
+
+void EventLoop::CloseAll() {
+  while (connections_ != nullptr) connections_->Close();
+  uv_prepare_stop(&prepare_);
+  uv_idle_stop(&busy_);
+  for (uv_handle_t* handle :
+       {reinterpret_cast<uv_handle_t*>(&prepare_), reinterpret_cast<uv_handle_t*>(&busy_),
+        reinterpret_cast<uv_handle_t*>(&tick_)}) {
+    uv_close(handle, nullptr);
+  }
+  mailbox_.Close();
+}
+
+}  // namespace holdfast

@@ -1,0 +1,98 @@
+// EventLoop: one shard's thread. libuv around a Router: sockets, wakes and ticks in, replies out,
+// and the end of the turn before every wait.
+//
+//   poll (reads, letters, log wakes) ─► timers ─► prepare: EndTurn ─► poll ...
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <uv.h>
+
+#include "server/clock.h"
+#include "server/net/connection.h"
+#include "server/net/mailbox.h"
+#include "server/shard/router.h"
+
+namespace holdfast {
+
+class EventLoop {
+ public:
+  // `shard` and `clock` outlive the loop. Nothing runs before Run.
+  EventLoop(Shard& shard, const ServerClock& clock);
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  Mailbox& mailbox() { return mailbox_; }
+  // Once, before Run: the road to the other loops.
+  void Connect(Post& post);
+
+  // Before Run. Takes over a bound socket that this loop listens on.
+  Status Listen(int descriptor, bool unix_socket, int backlog);
+
+  // Until drained after Stop. Then every socket is closed.
+  void Run();
+
+  // Any thread. No new connection, no new request; what is owed is sent, for a bounded time.
+  // `others_running` is shared by all loops: each serves the others' letters until the last has
+  // drained.
+  void Stop();
+  struct Drain {
+    std::atomic<int> loops_running;
+  };
+  void SetDrain(Drain* drain) { drain_ = drain; }
+
+  // ---- for Connection; owner thread
+  uv_loop_t* uv() { return &uv_; }
+  Router& router() { return *router_; }
+  uv_buf_t read_buffer() { return uv_buf_init(read_buffer_.get(), kReadBufferBytes); }
+  void Add(Connection& connection);
+  void Remove(Connection& connection);
+  // The log's queue is over its bound: no socket is read.
+  bool held() const { return held_; }
+  // Reads the clock, before anything is done in a callback.
+  void BeginWork();
+
+ private:
+  static constexpr unsigned kReadBufferBytes = 64 * 1024;
+
+  void OnWake();
+  void OnTick();
+  void OnPrepare();
+  void StartStopping();
+  void FinishIfDrained();
+  void CloseIdleClients();
+  void UpdateHeld();
+  void CloseAll();
+  void Init(uv_handle_t* handle) { handle->data = this; }
+
+  Shard& shard_;
+  const ServerClock& clock_;
+  uv_loop_t uv_;
+  uv_prepare_t prepare_;
+  uv_idle_t
+      busy_;  // active while there is work that waits for nothing: the poll does not block then
+  uv_timer_t tick_;
+  Mailbox mailbox_;
+  std::unique_ptr<Router> router_;
+
+  struct Listener;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  Connection* connections_ = nullptr;
+  std::vector<Letter> letters_;
+  std::unique_ptr<char[]> read_buffer_;
+
+  bool held_ = false;
+  bool busy_active_ = false;
+  std::atomic<bool> stop_asked_{false};
+  bool stopping_ = false;
+  bool drained_ = false;
+  uint64_t drain_deadline_ms_ = 0;  // of uv_now
+  uint64_t work_started_ns_ = 0;
+  uint64_t idle_checked_ms_ = 0;
+  Drain* drain_ = nullptr;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,273 @@
+#include "server/server.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "server/clock.h"
+#include "server/data_dir.h"
+#include "server/net/event_loop.h"
+#include "server/net/sockets.h"
+#include "server/server_log.h"
+#include "server/server_state.h"
+#include "server/shard/shard.h"
+#include "server/version.h"
+#include "storage/base/bytes.h"
+#include "storage/base/invariant.h"
+#include "storage/null_log.h"
+#include "storage/rocks_log.h"
+
+namespace holdfast {
+namespace {
+
+SyncPolicy PolicyOf(Fsync fsync) {
+  switch (fsync) {
+    case Fsync::kAlways:
+      return SyncPolicy::kAlways;
+    case Fsync::kEverysec:
+      return SyncPolicy::kEverySecond;
+    case Fsync::kNo:
+      break;
+  }
+  return SyncPolicy::kNo;
+}
+
+// What the disk holds behind a failed write is unknown: nothing more may be told to anybody. No
+// destructor runs, for each could write.
+[[noreturn]] void DieOfLogFailure(const Status& status) {
+  LogWarning(
+      "The log cannot be written: {}. Stopping; a restart recovers all that was acknowledged.",
+      status.text());
+  std::fprintf(stderr, "holdfast: the log cannot be written: %s\n", status.text().c_str());
+  std::fflush(stderr);
+  std::_Exit(1);
+}
+
+std::string HexId(std::string_view bytes) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const char c : bytes) {
+    text += kDigits[static_cast<unsigned char>(c) >> 4];
+    text += kDigits[static_cast<unsigned char>(c) & 15];
+  }
+  return text;
+}
+
+// Keeps SIGTERM and SIGINT from every thread that starts later; Wait takes them.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  }
+
+  // The signal that came within `span`, or 0.
+  int WaitFor(std::chrono::nanoseconds span) const {
+    const timespec timeout{.tv_sec = span.count() / 1'000'000'000,
+                           .tv_nsec = span.count() % 1'000'000'000};
+    const int signal = sigtimedwait(&signals_, nullptr, &timeout);
+    return signal > 0 ? signal : 0;
+  }
+
+ private:
+  sigset_t signals_{};
+};
+
+}  // namespace
+
+struct Server::Impl {
+  Config config;
+  std::string config_file;
+  DataDir data_dir;
+  Sockets sockets;
+  StopSignals signals;
+  std::unique_ptr<ServerClock> clock;
+  std::unique_ptr<ServerState> state;
+  std::vector<std::unique_ptr<Shard>> shards;
+  std::vector<std::unique_ptr<EventLoop>> loops;
+  std::unique_ptr<MailboxPost> post;
+  EventLoop::Drain drain{};
+  // Last, so first to go: the log's threads wake the loops.
+  std::unique_ptr<RocksLog> rocks_log;
+  std::unique_ptr<NullLog> null_log;
+
+  Status OpenLog(HashSeed& seed);
+  Status Recover(UnixMs& last_record);
+  Status StartClock(UnixMs last_record);
+  Status MakeLoops();
+};
+
+Server::Server() : impl_(std::make_unique<Impl>()) {}
+Server::~Server() = default;
+
+Status Server::Open(const StartRequest& request) {
+  Impl& impl = *impl_;
+  impl.config = request.config;
+  LogNotice("Holdfast {} starting, pid={}, {} shards", kHoldfastVersion, getpid(),
+            impl.config.shards);
+  for (const std::string& warning : request.warnings) LogWarning("{}", warning);
+
+  if (Status status = impl.sockets.Bind(impl.config); !status.ok()) return status;
+  HashSeed seed;
+  if (Status status = impl.OpenLog(seed); !status.ok()) return status;
+
+  ServerState& state = *impl.state;
+  state.config_file = request.config_file;
+  std::error_code unknown;  // the path is for INFO only
+  state.executable = std::filesystem::read_symlink("/proc/self/exe", unknown).string();
+  for (int id = 0; id < state.map.shards(); ++id) {
+    impl.shards.push_back(
+        std::make_unique<Shard>(static_cast<ShardId>(id), state, seed, impl.config));
+  }
+  UnixMs last_record = kNever;
+  if (Status status = impl.Recover(last_record); !status.ok()) return status;
+  if (Status status = impl.StartClock(last_record); !status.ok()) return status;
+  return impl.MakeLoops();
+}
+
+Status Server::Impl::OpenLog(HashSeed& seed) {
+  Log* log = nullptr;
+  History history;
+  if (config.appendonly) {
+    if (Status status = data_dir.Open(config.dir); !status.ok()) return status;
+    RocksLogOptions options;
+    options.directory = data_dir.path() + "/log";
+    options.fatal = DieOfLogFailure;
+    options.queue_bytes_max = static_cast<uint64_t>(config.log_queue_bytes);
+    options.segment_bytes = static_cast<uint64_t>(config.log_segment_bytes);
+    options.disk_reserve_bytes = static_cast<uint64_t>(config.disk_reserve);
+    options.stock_sync = PolicyOf(config.stock_appendfsync);
+    options.ordinary_sync = PolicyOf(config.appendfsync);
+    if (Status status = RocksLog::Open(std::move(options), rocks_log); !status.ok()) return status;
+    history = rocks_log->history();
+    log = rocks_log.get();
+  } else {
+    if (Status status = RefuseDirectoryWithLog(config.dir + "/log"); !status.ok()) return status;
+    if (Status status = DrawHistory(history); !status.ok()) return status;
+    null_log = std::make_unique<NullLog>();
+    log = null_log.get();
+  }
+  seed = history.hash_seed;
+  state = std::make_unique<ServerState>(static_cast<int>(config.shards), *log);
+  // Redis' run id has 40 hex digits, new with every start.
+  History of_this_run;
+  if (Status status = DrawHistory(of_this_run); !status.ok()) return status;
+  std::string entropy(of_this_run.id.view());
+  AppendInt<uint32_t>(entropy, static_cast<uint32_t>(of_this_run.hash_seed.value));
+  state->run_id = HexId(entropy);
+  return Status::Ok();
+}
+
+Status Server::Impl::Recover(UnixMs& last_record) {
+  if (!rocks_log) return Status::Ok();
+  const auto started = std::chrono::steady_clock::now();
+  auto reported = started;
+  uint64_t mutations = 0;
+  Replayed replayed;
+  const auto replay = [&](Index index, std::string_view bytes) {
+    ByteReader reader(bytes);
+    MutationView mutation{};
+    while (NextMutation(reader, mutation)) {
+      if (!shards[state->map.OwnerOf(mutation.place.slot)]->Replay(mutation)) {
+        return Status::Damaged("batch " + std::to_string(index) +
+                               " holds a mutation that this version cannot apply");
+      }
+      ++mutations;
+    }
+    if (const auto now = std::chrono::steady_clock::now();
+        now - reported > std::chrono::seconds(1)) {
+      reported = now;
+      LogNotice("Recovering: batch {}, {} changes so far", index, mutations);
+    }
+    return reader.failed() ? Status::Damaged("batch " + std::to_string(index) + " is malformed")
+                           : Status::Ok();
+  };
+  if (Status status = rocks_log->Replay(Cuts{}, replay, replayed); !status.ok()) return status;
+  last_record = replayed.server_time;
+  for (const auto& shard : shards) shard->FinishRecovery();
+  if (replayed.last > 0) state->grace_until_ms = ServerState::kGraceArmed;
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+  LogNotice("DB loaded from log: {} records, {} changes, {:.3f} seconds", replayed.records,
+            mutations, took.count());
+  return Status::Ok();
+}
+
+Status Server::Impl::StartClock(UnixMs last_record) {
+  const ClockReading reading = ReadMachineClocks();
+  UnixNs anchor;
+  if (Status status = ChooseAnchor(reading.wall, last_record, config.accept_clock, anchor);
+      !status.ok()) {
+    return status;
+  }
+  clock = std::make_unique<ServerClock>(anchor, reading);
+  state->clock_offset = [this] { return clock->Offset(); };
+  state->clock_now = [this] { return clock->NowNs(); };
+  state->started_at = clock->Now();
+  return Status::Ok();
+}
+
+Status Server::Impl::MakeLoops() {
+  std::vector<Mailbox*> mailboxes;
+  for (const auto& shard : shards) {
+    loops.push_back(std::make_unique<EventLoop>(*shard, *clock));
+    mailboxes.push_back(&loops.back()->mailbox());
+  }
+  post = std::make_unique<MailboxPost>(mailboxes);
+  drain.loops_running = static_cast<int>(loops.size());
+  for (const auto& loop : loops) {
+    loop->Connect(*post);
+    loop->SetDrain(&drain);
+    state->log.AddWaker(&loop->mailbox());
+  }
+  if (rocks_log) {
+    state->log_stats = [this] { return rocks_log->Stats(); };
+    state->configure_log = [this](const Config& changed) {
+      rocks_log->SetSyncPolicies(PolicyOf(changed.stock_appendfsync),
+                                 PolicyOf(changed.appendfsync));
+      rocks_log->SetDiskReserve(static_cast<uint64_t>(changed.disk_reserve));
+    };
+    if (Status status = rocks_log->Start(); !status.ok()) return status;
+  }
+  for (const BoundSocket& socket : sockets.Release()) {
+    for (size_t i = 0; i < loops.size(); ++i) {
+      const int backlog = static_cast<int>(config.tcp_backlog);
+      if (Status status = loops[i]->Listen(socket.descriptors[i], socket.unix_socket, backlog);
+          !status.ok()) {
+        return status;
+      }
+    }
+    LogNotice("Listening on {}", socket.name);
+  }
+  return Status::Ok();
+}
+
+Status Server::Run() {
+  Impl& impl = *impl_;
+  std::vector<std::thread> threads;
+  threads.reserve(impl.loops.size());
+  for (const auto& loop : impl.loops) threads.emplace_back([&loop] { loop->Run(); });
+  LogNotice("Ready to accept connections");
+
+  int signal = 0;
+  while ((signal = impl.signals.WaitFor(std::chrono::seconds(1))) == 0) {
+    impl.clock->Steer();
+    if (impl.rocks_log) impl.rocks_log->NoteTime(impl.clock->Now());
+  }
+  LogNotice("Received {}, shutting down", signal == SIGINT ? "SIGINT" : "SIGTERM");
+  for (const auto& loop : impl.loops) loop->Stop();
+  for (std::thread& thread : threads) thread.join();
+  const Status flushed = impl.state->log.Flush();
+  if (flushed.ok()) LogNotice("All changes are on disk. Holdfast is now ready to exit, bye bye...");
+  return flushed;
+}
+
+}  // namespace holdfast

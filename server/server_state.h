@@ -1,0 +1,57 @@
+// What all shards of the process share: fixed at start, or atomic.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "server/metrics.h"
+#include "server/shard/shard_map.h"
+#include "server/shared_config.h"
+#include "storage/base/server_time.h"
+#include "storage/log.h"
+
+namespace holdfast {
+
+struct LogStats;
+
+struct ServerState {
+  ServerState(int shards, Log& the_log) : map(shards), log(the_log) {}
+
+  const ShardMap map;
+  Log& log;
+  std::array<ShardMetrics, kPartitions> metrics;
+
+  std::string run_id;  // 40 hex digits, of this process
+  std::string executable;
+  std::string config_file;
+  UnixMs started_at{};
+
+  std::atomic<uint64_t> last_client_id{0};
+  // No hold is due before this instant: the restart grace, counted from the first command that is
+  // answered after a start that found data, so that buyers get back to their holds before the clock
+  // takes them. 0: none.
+  static constexpr int64_t kGraceArmed = INT64_MAX;  // the first command sets it
+  std::atomic<int64_t> grace_until_ms{0};
+
+  // What CONFIG SET changed.
+  SharedConfig config;
+
+  // Doors to what only the whole server has. Set before the shards start; any thread. A server that
+  // keeps nothing has no log_stats.
+  std::function<DurationMs()> clock_offset;  // server clock minus wall clock, for INFO
+  std::function<std::chrono::sys_time<std::chrono::nanoseconds>()> clock_now;  // for TIME
+  std::function<LogStats()> log_stats;
+  std::function<void(const Config&)> configure_log;  // hands over what the log can change
+
+  uint64_t Sum(Counter ShardMetrics::*counter) const {
+    uint64_t sum = 0;
+    for (int shard = 0; shard < map.shards(); ++shard) sum += (metrics[shard].*counter).Get();
+    return sum;
+  }
+};
+
+}  // namespace holdfast

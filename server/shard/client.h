@@ -1,0 +1,68 @@
+// What the server knows of one connection, without its socket.
+//
+// Owner thread: its shard.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/resp_writer.h"
+#include "server/shard/reply_queue.h"
+#include "storage/base/server_time.h"
+#include "storage/core/mutation.h"
+
+namespace holdfast {
+
+struct CommandSpec;
+
+// A command whose parts run on several shards, until the last part has answered.
+struct Gather {
+  const CommandSpec* command;
+  ReplyQueue::Ticket ticket;
+  size_t parts_missing;
+  std::vector<std::string> parts;
+  Index gate = 0;
+};
+
+// The way back to whoever owns the socket (server/net) or plays it (tests).
+class ClientSink {
+ public:
+  virtual ~ClientSink() = default;
+  // End of turn, after the push: replies().ready() may have bytes to send.
+  virtual void OnReplies() = 0;
+  // The barrier is gone or there is room again: go on with the requests already read.
+  virtual void OnResume() = 0;
+  // CLIENT KILL: close as soon as control is back in the loop.
+  virtual void OnKill() = 0;
+};
+
+struct Client {
+  uint64_t id = 0;
+  ClientSink* sink = nullptr;
+  ReplyQueue replies;
+
+  RespVersion resp = RespVersion::kResp2;
+  DbIndex db = 0;
+  bool authenticated = false;
+  bool close_after_replies = false;  // QUIT, a protocol error: nothing more is read
+  std::unique_ptr<Gather> gather;    // a barrier: nothing is dispatched until it is whole
+  bool dirty = false;                // in the shard's list for the end of this turn
+  bool gated = false;                // in the shard's list of those that wait for an ack
+
+  std::string name;
+  std::string library_name;
+  std::string library_version;
+  std::string address;        // peer, "127.0.0.1:50000"
+  std::string local_address;  // ours
+  int descriptor = -1;        // for CLIENT LIST only
+  UnixMs connected_at{};
+  UnixMs last_seen{};
+  const CommandSpec* last_command = nullptr;
+  size_t query_bytes = 0;  // read and not yet parsed
+
+  bool blocked() const { return gather != nullptr || close_after_replies; }
+};
+
+}  // namespace holdfast

@@ -1,0 +1,75 @@
+// Letters between shards. What a shard has for another in one turn goes over as two runs of bytes,
+// requests and responses, copied once into the sender's outbox and read in place by the receiver:
+//
+//   requests:  [RequestHeader | word count:u32 | (length:u32 bytes) ...] ...
+//   responses: [ResponseHeader | length:u32 bytes] ...
+//
+// A letter is written and read by one process, so its integers are the machine's own.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/shard/ack_gate.h"
+#include "server/shard/shard_map.h"
+#include "storage/core/mutation.h"
+
+namespace holdfast {
+
+struct CommandSpec;
+
+// Who asked: the reply finds its way back by this.
+struct ReturnAddress {
+  uint64_t client;  // id, unique in the process
+  uint64_t ticket;  // of ReplyQueue, or of a gather's part
+  uint32_t part;    // of a gather; kWholeReply otherwise
+  ShardId shard;
+};
+inline constexpr uint32_t kWholeReply = UINT32_MAX;
+
+struct RequestHeader {
+  ReturnAddress from;
+  const CommandSpec* command;
+  DbIndex db;
+  uint8_t resp_version;
+};
+
+struct ResponseHeader {
+  ReturnAddress to;
+  uint64_t gate;  // a stamp of the sender until its turn ends, from then on an index
+};
+
+// What one shard sends to one other in one turn.
+struct Letter {
+  std::string requests;
+  std::string responses;
+
+  bool empty() const { return requests.empty() && responses.empty(); }
+};
+
+void AppendRequest(std::string& out, const RequestHeader& header,
+                   std::span<const std::string_view> words);
+
+// Takes the first request off `in`; the words point into it.
+RequestHeader TakeRequest(std::string_view& in, std::vector<std::string_view>& words);
+
+void AppendResponse(std::string& out, const ResponseHeader& header, std::string_view reply);
+ResponseHeader TakeResponse(std::string_view& in, std::string_view& reply);
+
+// End of turn, after the push: the stamps of all responses become indexes.
+void ResolveResponses(std::string& responses, const AckGate& gate);
+
+// The road to the other shards. The server's copies under a lock and wakes the peer's loop; the
+// simulation's delays and interleaves.
+class Post {
+ public:
+  virtual ~Post() = default;
+  // Takes the letter's bytes and leaves it empty. Letters between two shards arrive in the order
+  // sent.
+  virtual void Send(ShardId to, Letter& letter) = 0;
+};
+
+}  // namespace holdfast

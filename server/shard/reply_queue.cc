@@ -1,0 +1,109 @@
+#include "server/shard/reply_queue.h"
+
+#include <algorithm>
+
+#include "storage/base/invariant.h"
+
+namespace holdfast {
+
+namespace {
+
+// A client that once took a huge reply does not keep its memory for ever.
+constexpr size_t kReadyBytesKept = 64 * 1024;
+
+}  // namespace
+
+std::string& ReplyQueue::tail() {
+  if (segments_.empty()) return ready_;
+  if (segments_.back().state != Segment::State::kStamped) {
+    segments_.push_back({.ticket = last_ticket_});
+  }
+  return segments_.back().bytes;
+}
+
+void ReplyQueue::Seal(size_t mark, TurnStamp stamp) {
+  if (stamp == 0) return;
+  if (!segments_.empty()) {
+    Segment& last = segments_.back();
+    Invariant(last.state == Segment::State::kStamped);
+    // One segment for replies that become ready together, or later than this one needs.
+    if (mark == 0 || last.gate >= stamp) {
+      last.gate = std::max(last.gate, stamp);
+      return;
+    }
+  }
+  std::string& written = tail();
+  Segment held{.ticket = last_ticket_, .gate = stamp, .bytes = written.substr(mark)};
+  written.resize(mark);
+  segments_.push_back(std::move(held));
+}
+
+ReplyQueue::Ticket ReplyQueue::Expect() {
+  ++last_ticket_;
+  ++awaited_;
+  segments_.push_back({.state = Segment::State::kAwaited, .ticket = last_ticket_});
+  return last_ticket_;
+}
+
+void ReplyQueue::Fulfil(Ticket ticket, std::string_view bytes, Index gate) {
+  const auto at = std::ranges::lower_bound(segments_, ticket, {}, &Segment::ticket);
+  Invariant(at != segments_.end());
+  Invariant(at->ticket == ticket && at->state == Segment::State::kAwaited);
+  at->state = Segment::State::kIndexed;
+  at->gate = gate;
+  at->bytes = bytes;
+  segment_bytes_ += bytes.size();
+  --awaited_;
+}
+
+Index ReplyQueue::Resolve(const AckGate& gate) {
+  Index last = 0;
+  for (auto at = segments_.rbegin(); at != segments_.rend(); ++at) {
+    if (at->state == Segment::State::kStamped) {
+      at->gate = gate.IndexOf(at->gate);
+      at->state = Segment::State::kIndexed;
+      segment_bytes_ += at->bytes.size();
+    }
+    if (at->state == Segment::State::kIndexed) last = std::max(last, at->gate);
+  }
+  return last;
+}
+
+bool ReplyQueue::Release(Index acked) {
+  while (!segments_.empty()) {
+    Segment& front = segments_.front();
+    if (front.state != Segment::State::kIndexed || front.gate > acked) break;
+    segment_bytes_ -= front.bytes.size();
+    if (ready().empty()) {
+      ready_.swap(front.bytes);
+      sent_ = 0;
+    } else {
+      ready_ += front.bytes;
+    }
+    segments_.pop_front();
+  }
+  return !segments_.empty() && segments_.front().state == Segment::State::kIndexed;
+}
+
+void ReplyQueue::Consume(size_t bytes) {
+  sent_ += bytes;
+  Invariant(sent_ <= ready_.size());
+  if (sent_ < ready_.size()) {
+    // A slow reader of many replies: what has left makes room once it is the larger part.
+    if (sent_ > kReadyBytesKept && sent_ > ready_.size() / 2) {
+      ready_.erase(0, sent_);
+      sent_ = 0;
+    }
+    return;
+  }
+  sent_ = 0;
+  if (ready_.capacity() > kReadyBytesKept) {
+    ready_ = {};
+  } else {
+    ready_.clear();
+  }
+}
+
+size_t ReplyQueue::bytes() const { return ready_.size() - sent_ + segment_bytes_; }
+
+}  // namespace holdfast

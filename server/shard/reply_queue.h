@@ -1,0 +1,73 @@
+// The replies of one client, in the order of its requests, each held back until what it tells is
+// acked.
+//
+//   ready_ ──► socket      segments_: [bytes, gate] [awaited: another shard answers] [bytes, stamp]
+//   ...
+//
+// A reply that waits for nothing, behind nothing that waits, goes straight to ready_. A local reply
+// is written at the end of tail(), then Seal says what it waits for. A reply from elsewhere is
+// Expected first and Fulfilled later. At the end of the turn, after the push, Resolve turns stamps
+// into indexes; Release moves to ready_ what is acked.
+//
+// Owner thread: the client's shard.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+
+#include "server/shard/ack_gate.h"
+
+namespace holdfast {
+
+class ReplyQueue {
+ public:
+  using Ticket = uint64_t;
+
+  // The string at whose end the next local reply is to be written; note its size before.
+  std::string& tail();
+
+  // What was written to tail() behind its first `mark` bytes waits for `stamp` (0: for nothing).
+  void Seal(size_t mark, TurnStamp stamp);
+
+  // Keeps a place for a reply that comes later.
+  Ticket Expect();
+  void Fulfil(Ticket ticket, std::string_view bytes, Index gate);
+
+  // End of turn, after the push: every stamp becomes an index. Returns the largest index waited
+  // for, or 0.
+  Index Resolve(const AckGate& gate);
+
+  // Moves to ready() what waits for nothing beyond `acked`. True if the next one waits for an ack
+  // (and not for another shard).
+  bool Release(Index acked);
+
+  // Bytes that may leave. The socket's owner takes them off the front by Consume.
+  std::string_view ready() const { return std::string_view(ready_).substr(sent_); }
+  void Consume(size_t bytes);
+
+  // All bytes held here, for the client's bound.
+  size_t bytes() const;
+  // Replies that other shards still owe: the client's bound on requests in flight.
+  size_t awaited() const { return awaited_; }
+  bool empty() const { return ready().empty() && segments_.empty(); }
+
+ private:
+  struct Segment {
+    enum class State : uint8_t { kAwaited, kStamped, kIndexed };
+    State state = State::kStamped;
+    Ticket ticket = 0;  // of an awaited one, and of those behind it: ascending
+    uint64_t gate = 0;  // a stamp while kStamped, an index while kIndexed
+    std::string bytes = {};
+  };
+
+  std::string ready_;
+  size_t sent_ = 0;  // front of ready_ that has left
+  std::deque<Segment> segments_;
+  Ticket last_ticket_ = 0;
+  size_t awaited_ = 0;
+  size_t segment_bytes_ = 0;  // of resolved segments
+};
+
+}  // namespace holdfast

@@ -1,0 +1,204 @@
+#include "server/shard/shard.h"
+
+#include <algorithm>
+
+namespace holdfast {
+namespace {
+
+// What one turn's sweep may take, so that no turn stalls behind a wave of deadlines.
+constexpr size_t kSweepRecordsPerTurn = 2 * kSweepMax;  // keys, holds, refs
+constexpr size_t kSweepStep = 16;
+
+// What a batch's buffer keeps between turns.
+constexpr size_t kBatchBytesKept = 256 * 1024;
+
+LedgerLimits LimitsOf(const Config& config) {
+  return {.hold_life_max = config.hold_max_life,
+          .ttl_default = config.hold_ttl,
+          .retention_default = config.hold_retention,
+          .fence_max = static_cast<uint32_t>(config.fence_max)};
+}
+
+}  // namespace
+
+Shard::Shard(ShardId id, ServerState& server, HashSeed seed, const Config& config)
+    : id_(id),
+      server_(server),
+      metrics_(server.metrics[id]),
+      keeps_(server.log.Keeps()),
+      keyspace_(seed, static_cast<Slot>(server.map.FirstSlot(id)),
+                static_cast<Slot>(server.map.FirstSlot(id + 1) - 1)) {
+  SetConfig(config);
+}
+
+void Shard::SetConfig(const Config& config) {
+  config_ = config;
+  limits_ = LimitsOf(config);
+  gates_stock_ = keeps_ && config.stock_appendfsync == Fsync::kAlways;
+  gates_keys_ = keeps_ && config.appendfsync == Fsync::kAlways;
+}
+
+void Shard::AdoptConfig() {
+  if (server_.config.version() == config_version_) return;
+  SetConfig(server_.config.Get(config_version_));
+}
+
+void Shard::SetNow(UnixMs now) {
+  AdoptConfig();
+  Invariant(now >= now_.now);
+  now_.now = now;
+  const int64_t grace_until = server_.grace_until_ms.load(std::memory_order_relaxed);
+  now_.due = ToUnixMs(now) < grace_until ? kNever : now;
+}
+
+void Shard::StartGrace() {
+  int64_t armed = ServerState::kGraceArmed;
+  const int64_t until = ToUnixMs(After(now_.now, config_.restart_grace));
+  server_.grace_until_ms.compare_exchange_strong(armed, until);
+}
+
+// ---- look-ups
+
+Entry* Shard::Find(CommandContext& ctx, const KeyPlace& place) {
+  ctx.WaitForRead(keyspace_.gated_stamp(place.slot));
+  Entry* entry = keyspace_.Find(place);
+  if (entry != nullptr && entry->IsPast(now_.now)) {
+    CommitKey(place, KeyExpired{});
+    metrics_.expired_keys.Add();
+    entry = nullptr;
+  }
+  return entry;
+}
+
+bool Shard::PrepareStock(CommandContext& ctx) {
+  if (ctx.db != kStockDb) return true;
+  ctx.item = keyspace_.FindStock(ctx.place);
+  if (ctx.item == nullptr) {
+    ctx.wrong_type = Find(ctx) != nullptr;
+    return true;
+  }
+  return !Settle(ctx.place, *ctx.item) || !HasDue(*ctx.item, now_);
+}
+
+// ---- changes
+
+void Shard::CreateStock(CommandContext& ctx, const ItemCreated& created) {
+  Record(ctx.place, created, gates_stock_);
+  keyspace_.Apply(ctx.place, created);
+  ctx.item = keyspace_.FindStock(ctx.place);
+  if (!gates_stock_) return;
+  holdfast::Stamp(*ctx.item, created, gate_.Current());
+  ctx.WaitForChange(gate_.Current());
+}
+
+void Shard::DropStock(CommandContext& ctx, const ItemDropped& dropped) {
+  Record(ctx.place, dropped, gates_stock_);
+  keyspace_.Apply(ctx.place, dropped);
+  ctx.item = nullptr;
+  if (!gates_stock_) return;
+  // That the SKU is gone is told by the slot's stamp.
+  keyspace_.gated_stamp(ctx.place.slot) = gate_.Current();
+  ctx.WaitForChange(gate_.Current());
+}
+
+std::string_view Shard::GrowthRefusal() const {
+  if (config_.maxmemory > 0 &&
+      server_.Sum(&ShardMetrics::memory_bytes) >= static_cast<uint64_t>(config_.maxmemory)) {
+    return "OOM command not allowed when used memory > 'maxmemory'.";
+  }
+  if (server_.log.LowOnDisk()) {
+    return "MISCONF free disk space is below disk-reserve: what grows is refused until there is "
+           "room again.";
+  }
+  return {};
+}
+
+// ---- turns
+
+void Shard::PushBatch() {
+  metrics_.turns.Add();
+  if (!changed_) return;
+  Publish();
+  const Index index =
+      server_.log.Push({.mutations = batch_, .gated = batch_gated_, .server_time = now_.now});
+  gate_.Pushed(index);
+  gate_.Advance(AckedIndex(server_.log));
+  metrics_.batches.Add();
+  changed_ = false;
+  batch_gated_ = false;
+  if (batch_.capacity() > kBatchBytesKept) {
+    batch_ = {};
+  } else {
+    batch_.clear();
+  }
+}
+
+void Shard::Publish() {
+  metrics_.memory_bytes.Set(keyspace_.MemoryBytes());
+  metrics_.skus.Set(keyspace_.StockCount());
+  for (DbIndex db = 0; db < kDatabases; ++db) {
+    metrics_.keys[db].Set(keyspace_.KeyCount(db));
+    metrics_.keys_expire[db].Set(keyspace_.DeadlineCount(db));
+  }
+}
+
+// ---- sweeps
+
+bool Shard::Settle(const KeyPlace& place, Item& item) {
+  const auto expired = DecideSettle(item, limits_, now_);
+  if (!expired) return false;
+  metrics_.holds_expired.Add(expired->count);
+  CommitItem(place, item, *expired);
+  return true;
+}
+
+bool Shard::Forget(const KeyPlace& place, Item& item) {
+  if (const auto holds = DecideForgetHolds(item, now_)) {
+    metrics_.holds_forgotten.Add(holds->count);
+    CommitItem(place, item, *holds);
+    return true;
+  }
+  if (const auto refs = DecideForgetRefs(item, now_)) {
+    metrics_.refs_forgotten.Add(refs->count);
+    CommitItem(place, item, *refs);
+    return true;
+  }
+  return false;
+}
+
+void Shard::Sweep() {
+  sweep_unfinished_ = false;
+  // A full queue or disk: what is due is settled on access, and by the next sweep that may.
+  if (server_.log.Congested() || server_.log.LowOnDisk()) return;
+  size_t records = 0;
+  while (records < kSweepRecordsPerTurn) {
+    const size_t looked_at = keyspace_.CollectDue(
+        now_.now, kSweepStep,
+        [&](const KeyPlace& place) {
+          CommitKey(place, KeyExpired{});
+          metrics_.expired_keys.Add();
+          ++records;
+        },
+        [&](const KeyPlace& place, Item& item) {
+          if (Settle(place, item) || Forget(place, item)) records += kSweepMax;
+        });
+    if (looked_at < kSweepStep) return;
+    records += kSweepStep;  // timers that were only filed anew cost, too
+  }
+  sweep_unfinished_ = true;
+}
+
+// ---- recovery
+
+void Shard::FinishRecovery() {
+  const int first = server_.map.FirstSlot(id_);
+  const int end = server_.map.FirstSlot(id_ + 1);
+  for (int slot = first; slot < end; ++slot) {
+    keyspace_.ForEach(kStockDb, static_cast<Slot>(slot), [&](const Entry& entry) {
+      if (entry.type() == KeyType::kStock) Invariant(Balanced(entry.item().stock()));
+    });
+  }
+  Publish();
+}
+
+}  // namespace holdfast

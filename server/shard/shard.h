@@ -1,0 +1,161 @@
+// Shard: the owner of a range of slots. Commands read its state, decide, and change it here only:
+// Commit applies a mutation, writes it into the turn's batch, and notes what replies must wait for.
+//
+// No I/O, no thread, no clock of its own: SetNow moves its time, PushBatch ends its turn.
+// Owner thread: one.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "server/command.h"
+#include "server/config.h"
+#include "server/server_state.h"
+#include "server/shard/ack_gate.h"
+#include "server/shard/shard_map.h"
+#include "storage/core/item.h"
+#include "storage/core/keyspace.h"
+#include "storage/core/stock.h"
+#include "storage/core/stock_apply.h"
+
+namespace holdfast {
+
+class Shard {
+ public:
+  // `server` outlives the shard. `seed` is the history's.
+  Shard(ShardId id, ServerState& server, HashSeed seed, const Config& config);
+
+  ShardId id() const { return id_; }
+  ServerState& server() { return server_; }
+  const ServerState& server() const { return server_; }
+  ShardMetrics& metrics() { return metrics_; }
+  Keyspace& keyspace() { return keyspace_; }
+  const AckGate& gate() const { return gate_; }
+
+  const Config& config() const { return config_; }
+  void SetConfig(const Config& config);
+  // Takes over what CONFIG SET changed since; SetNow does this before anything else runs.
+  void AdoptConfig();
+  const LedgerLimits& limits() const { return limits_; }
+  bool RequiresAuth() const { return !config_.requirepass.empty(); }
+
+  // ---- time: stands still within a command
+
+  void SetNow(UnixMs now);
+  // A command is about to be answered: the restart grace, if it was waiting for that, runs from
+  // now.
+  void NoteCommand() {
+    if (server_.grace_until_ms.load(std::memory_order_relaxed) == ServerState::kGraceArmed)
+      StartGrace();
+  }
+  Instant now() const { return now_; }
+
+  // ---- look-ups
+
+  KeyPlace At(DbIndex db, std::string_view key) const { return keyspace_.At(db, SlotOf(key), key); }
+
+  // The key's entry; one past its deadline is expired on the way, as a logged fact, and is not
+  // there. The reply waits for the last change of the slot where its level asks for it.
+  Entry* Find(CommandContext& ctx) { return Find(ctx, ctx.place); }
+  Entry* Find(CommandContext& ctx, const KeyPlace& place);
+
+  // Fills ctx.item, with nothing due on it. False: too many holds are due for one command; it must
+  // wait while the sweep takes them in slices.
+  [[nodiscard]] bool PrepareStock(CommandContext& ctx);
+
+  // ---- changes
+
+  // Of an ordinary key. Views in the mutation may point anywhere but into the key's own entry.
+  template <typename M>
+  void Commit(CommandContext& ctx, const M& mutation) {
+    CommitKey(ctx.place, mutation);
+    if (gates_keys_) ctx.WaitForChange(gate_.Current());
+  }
+
+  // Of the SKU ctx.item.
+  template <typename M>
+  void CommitStock(CommandContext& ctx, const M& mutation) {
+    CommitItem(ctx.place, *ctx.item, mutation);
+    if (gates_stock_) ctx.WaitForChange(gate_.Current());
+  }
+
+  void CreateStock(CommandContext& ctx, const ItemCreated& created);
+  void DropStock(CommandContext& ctx, const ItemDropped& dropped);
+
+  // False while memory or disk runs out: what grows must be refused with GrowthRefusal(). What
+  // gives back or finishes goes on.
+  bool MayGrow() const { return GrowthRefusal().empty(); }
+  std::string_view GrowthRefusal() const;
+
+  // ---- turns
+
+  void PushBatch();
+  void OnAcked(Index acked) { gate_.Advance(acked); }
+
+  // A slice of what is due: holds that expire, records to forget, keys past their deadline.
+  void Sweep();
+  bool HasWork() const { return sweep_unfinished_; }
+
+  // ---- recovery, before the first turn
+
+  // Applies one mutation of the log. False: it is malformed.
+  [[nodiscard]] bool Replay(const MutationView& mutation) { return keyspace_.ApplyView(mutation); }
+  // After the last one: checks every SKU's sums again, over everything.
+  void FinishRecovery();
+
+ private:
+  void StartGrace();
+
+  template <typename M>
+  void Record(const MutationPlace& place, const M& mutation, bool gated) {
+    changed_ = true;
+    if (!keeps_) return;
+    AppendMutation(batch_, place, mutation);
+    batch_gated_ |= gated;
+  }
+
+  template <typename M>
+  void CommitKey(const KeyPlace& place, const M& mutation) {
+    Record(place, mutation, gates_keys_);
+    keyspace_.Apply(place, mutation);
+    if (gates_keys_) keyspace_.gated_stamp(place.slot) = gate_.Current();
+  }
+
+  template <typename M>
+  void CommitItem(const KeyPlace& place, Item& item, const M& mutation) {
+    Record(place, mutation, gates_stock_);
+    keyspace_.Apply(place, mutation);
+    Stamp(item, mutation, gates_stock_ ? gate_.Current() : 0);
+  }
+  template <typename... M>
+  void CommitItem(const KeyPlace& place, Item& item, const std::variant<M...>& mutation) {
+    std::visit([&](const auto& one) { CommitItem(place, item, one); }, mutation);
+  }
+
+  // One slice of the SKU's due holds, of its holds or refs to forget; false if there was none.
+  bool Settle(const KeyPlace& place, Item& item);
+  bool Forget(const KeyPlace& place, Item& item);
+  void Publish();
+
+  const ShardId id_;
+  ServerState& server_;
+  ShardMetrics& metrics_;
+  Config config_;
+  uint64_t config_version_ = 0;  // of server_.config
+  LedgerLimits limits_;
+  bool keeps_;
+  bool gates_stock_ = false;
+  bool gates_keys_ = false;
+
+  Keyspace keyspace_;
+  AckGate gate_;
+  Instant now_{};
+
+  std::string batch_;  // the turn's mutations
+  bool batch_gated_ = false;
+  bool changed_ = false;
+
+  bool sweep_unfinished_ = false;
+};
+
+}  // namespace holdfast

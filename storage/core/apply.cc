@@ -1,0 +1,175 @@
+// Every change of the keyspace, live (Apply) and from bytes (ApplyView).
+#include <memory>
+#include <utility>
+
+#include "storage/base/invariant.h"
+#include "storage/core/item.h"
+#include "storage/core/keyspace.h"
+#include "storage/core/stock_apply.h"
+#include "storage/core/stock_mutations.h"
+
+namespace holdfast {
+
+namespace {
+
+// What a mutation requires of the entry at its place (null: none). Apply asserts it; ApplyView asks
+// it of bytes before it believes them.
+bool IsOrdinary(const Entry* entry) { return entry != nullptr && entry->type() != KeyType::kStock; }
+bool IsHash(const Entry* entry) { return entry != nullptr && entry->type() == KeyType::kHash; }
+
+bool Fits(const Entry* entry, const StringSet&) { return entry == nullptr || IsOrdinary(entry); }
+bool Fits(const Entry* entry, const KeyDeleted&) { return IsOrdinary(entry); }
+bool Fits(const Entry* entry, const DeadlineSet&) { return IsOrdinary(entry); }
+bool Fits(const Entry* entry, const KeyExpired&) {
+  return IsOrdinary(entry) && entry->has_deadline();
+}
+bool Fits(const Entry* entry, const HashFieldsSet& set) {
+  return !set.pairs.empty() && (entry == nullptr || IsHash(entry));
+}
+bool Fits(const Entry* entry, const HashFieldsDeleted& deleted) {
+  return !deleted.fields.empty() && IsHash(entry);
+}
+bool Fits(const Entry* entry, const ItemCreated& created) {
+  return entry == nullptr && created.units >= 0;
+}
+bool Fits(const Entry* entry, const ItemDropped&) {
+  return entry != nullptr && entry->type() == KeyType::kStock;
+}
+
+}  // namespace
+
+void Keyspace::Apply(const KeyPlace& place, const StringSet& mutation) {
+  const bool with_timer = mutation.deadline != kNever;
+  const Entry::Shape shape{.db = place.db, .has_timer = with_timer};
+  Entry::Handle* const found = FindHandle(place);
+  if (found == nullptr) {
+    Add(place, Entry::MakeString(place.key, mutation.value, shape), mutation.deadline);
+    return;
+  }
+  Entry::Handle& entry = *found;
+  Invariant(Fits(entry.get(), mutation));
+  const bool in_place = entry->type() == KeyType::kString && entry->has_deadline() == with_timer &&
+                        entry->OverwriteString(mutation.value);
+  if (!in_place) {
+    Entry::Handle fresh = Entry::MakeString(entry->key(), mutation.value, shape);
+    memory_bytes_ += fresh->MemoryBytes() - entry->MemoryBytes();
+    databases_[place.db]->deadlines += size_t{with_timer} - size_t{entry->has_deadline()};
+    entry = std::move(fresh);
+  }
+  if (with_timer) Time(*entry->timer(), mutation.deadline);
+}
+
+void Keyspace::Apply(const KeyPlace& place, const KeyDeleted& mutation) {
+  Invariant(Fits(Find(place), mutation));
+  Remove(place);
+}
+
+void Keyspace::Apply(const KeyPlace& place, const DeadlineSet& mutation) {
+  Entry::Handle* const found = FindHandle(place);
+  Invariant(found != nullptr);
+  Invariant(Fits(found->get(), mutation));
+  SetDeadline(*found, mutation.deadline);
+}
+
+void Keyspace::Apply(const KeyPlace& place, const KeyExpired& mutation) {
+  Invariant(Fits(Find(place), mutation));
+  Remove(place);
+}
+
+void Keyspace::Apply(const KeyPlace& place, const HashFieldsSet& mutation) {
+  Entry* entry = Find(place);
+  Invariant(Fits(entry, mutation));
+  if (entry == nullptr) {
+    entry = &Add(place,
+                 Entry::MakeHash(place.key, std::make_unique<FieldMap>(seed_),
+                                 {.db = place.db, .has_timer = false}),
+                 kNever);
+  }
+  FieldMap& fields = entry->fields();
+  const size_t bytes_before = fields.MemoryBytes();
+  for (const auto& [field, value] : mutation.pairs) fields.Set(field, value);
+  memory_bytes_ += fields.MemoryBytes() - bytes_before;
+}
+
+void Keyspace::Apply(const KeyPlace& place, const HashFieldsDeleted& mutation) {
+  Entry* const entry = Find(place);
+  Invariant(Fits(entry, mutation));
+  FieldMap& fields = entry->fields();
+  const size_t bytes_before = fields.MemoryBytes();
+  for (const std::string_view field : mutation.fields) fields.Delete(field);
+  memory_bytes_ += fields.MemoryBytes() - bytes_before;
+  if (fields.size() == 0) Remove(place);
+}
+
+void Keyspace::Apply(const KeyPlace& place, const ItemCreated& mutation) {
+  Invariant(Fits(Find(place), mutation));
+  Invariant(place.db == kStockDb);
+  Add(place, Entry::MakeStock(place.key, std::make_unique<Item>(mutation, seed_)), kNever);
+  ++stock_count_;
+}
+
+void Keyspace::Apply(const KeyPlace& place, const ItemDropped& mutation) {
+  Invariant(Fits(Find(place), mutation));
+  Remove(place);
+  --stock_count_;
+}
+
+bool Keyspace::ApplyView(const MutationView& view) {
+  const MutationPlace& at = view.place;
+  if (!Owns(at.slot) || at.db >= kDatabases || SlotOf(at.key) != at.slot) return false;
+  if (IsStockKind(view.kind) && at.db != kStockDb) return false;
+  const KeyPlace place = At(at);
+  switch (view.kind) {
+    case MutationKind::kStringSet:
+      return ApplyBody<StringSet>(place, view.body);
+    case MutationKind::kKeyDeleted:
+      return ApplyBody<KeyDeleted>(place, view.body);
+    case MutationKind::kDeadlineSet:
+      return ApplyBody<DeadlineSet>(place, view.body);
+    case MutationKind::kKeyExpired:
+      return ApplyBody<KeyExpired>(place, view.body);
+    case MutationKind::kHashFieldsSet:
+      return ApplyBody<HashFieldsSet>(place, view.body);
+    case MutationKind::kHashFieldsDeleted:
+      return ApplyBody<HashFieldsDeleted>(place, view.body);
+    case MutationKind::kItemCreated:
+      return ApplyBody<ItemCreated>(place, view.body);
+    case MutationKind::kItemDropped:
+      return ApplyBody<ItemDropped>(place, view.body);
+    case MutationKind::kItemOptionsSet:
+    case MutationKind::kHoldTaken:
+    case MutationKind::kHoldConfirmed:
+    case MutationKind::kHoldReleased:
+    case MutationKind::kFenceLeft:
+    case MutationKind::kHoldExtended:
+    case MutationKind::kHoldAmended:
+    case MutationKind::kHoldReclaimed:
+    case MutationKind::kHoldsExpired:
+    case MutationKind::kHoldsForgotten:
+    case MutationKind::kStockAdjusted:
+    case MutationKind::kStockReturned:
+    case MutationKind::kRefsForgotten:
+      return ApplyItemBody(place, view.kind, view.body);
+  }
+  return false;  // a kind of a later version
+}
+
+template <typename M>
+bool Keyspace::ApplyBody(const KeyPlace& place, std::string_view body) {
+  ByteReader reader(body);
+  const M mutation = M::DecodeBody(reader);
+  if (!reader.AtEnd() || !Fits(Find(place), mutation)) return false;
+  Apply(place, mutation);
+  return true;
+}
+
+bool Keyspace::ApplyItemBody(const KeyPlace& place, MutationKind kind, std::string_view body) {
+  Entry* const entry = Find(place);
+  if (entry == nullptr || entry->type() != KeyType::kStock) return false;
+  const size_t bytes_before = entry->MemoryBytes();
+  if (!ApplyStockBody(entry->item(), kind, body)) return false;
+  AfterItemChange(*entry, bytes_before);
+  return true;
+}
+
+}  // namespace holdfast

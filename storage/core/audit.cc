@@ -1,0 +1,86 @@
+#include "storage/core/audit.h"
+
+#include <limits>
+
+namespace holdfast {
+
+void ItemAudit::Check(bool holds, std::string_view fault) {
+  if (!holds && report_.fault.empty()) report_.fault = fault;
+}
+
+bool ItemAudit::Step(size_t count) {
+  from_ = item_.holds_.Scan(from_, count, [this](const HoldPtr& hold) { LookAt(*hold); });
+  if (from_ != 0) return false;
+  CompareSums();
+  CompareBuyers();
+  CompareRefs();
+  return true;
+}
+
+void ItemAudit::LookAt(const Hold& hold) {
+  ++report_.holds;
+  sums_.held += hold.HeldUnits();
+  sums_.sold += hold.SoldUnits();
+  sums_.returned += hold.returned;
+  if (hold.IsLive()) ++live_;
+  if (hold.IsFence()) ++fences_;
+  if (item_.counts_buyers_ && !hold.buyer().empty()) used_[hold.buyer()] += hold.UsedUnits();
+
+  Check(hold.IsFence() == (hold.units == 0), "only a fence has no units");
+  Check(hold.SoldUnits() >= 0, "a hold returned more than it sold");
+  Check(hold.returned == 0 || hold.state == HoldState::kConfirmed, "units returned, never sold");
+  Check(hold.kept <= hold.returned, "a hold's limit keeps more than was returned");
+  if (hold.IsLive()) {
+    Check(item_.live_.Contains(hold.until, hold), "a live hold has no deadline");
+  } else {
+    Check(item_.finished_.Contains(hold.until, hold), "a finished hold is never forgotten");
+  }
+  if (hold.IsFence()) {
+    Check(!hold.IsLive(), "a fence is live");
+    Check(item_.fences_.Contains(hold.until, hold), "a fence is not among the fences");
+  }
+}
+
+void ItemAudit::CompareSums() {
+  const Stock& stock = item_.stock_;
+  Check(Balanced(stock), "available + held + sold is not supplied");
+  Check(sums_.held == stock.held, "held differs from the live holds");
+  Check(sums_.sold + item_.forgotten_.sold == stock.sold, "sold differs from the confirmed holds");
+  Check(sums_.returned + item_.forgotten_.returned == stock.returned,
+        "returned differs from the confirmed holds");
+  // The queues hold pointers: one that has no hold any more would be counted here.
+  Check(live_ == item_.live_.size(), "a deadline without a live hold");
+  Check(report_.holds - live_ == item_.finished_.size(), "a remembered hold that is not there");
+  Check(fences_ == item_.fences_.size(), "a fence that is not there");
+}
+
+// Forgotten holds are not told apart by buyer; but no buyer may have less than their remembered
+// holds say, and the excess of all must be what was forgotten: an error in one buyer's use cannot
+// hide behind another's.
+void ItemAudit::CompareBuyers() {
+  Units excess = 0;
+  item_.buyers_.ForEach([&](const BuyerUsePtr& use) {
+    const auto found = used_.find(use->buyer());
+    const Units remembered = found == used_.end() ? 0 : found->second;
+    Check(use->units >= remembered, "a buyer's use is less than their holds");
+    excess += use->units - remembered;
+    if (found != used_.end()) used_.erase(found);
+  });
+  Check(excess == item_.forgotten_.used, "the buyers' use differs from their holds");
+  // Who is left is not counted at all: right only for one who never had a unit since counting
+  // began.
+  for (const auto& [buyer, units] : used_) Check(units == 0, "a buyer is not counted");
+}
+
+void ItemAudit::CompareRefs() {
+  Check(item_.refs_.size() == item_.refs_by_forget_.size(), "a ref that is never forgotten");
+}
+
+AuditReport Audit(const Item& item) {
+  ItemAudit audit(item);
+  while (!audit.Step(std::numeric_limits<size_t>::max())) {
+  }
+  return audit.report();
+}
+
+}  // namespace holdfast

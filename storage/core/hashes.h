@@ -1,0 +1,114 @@
+// FieldMap: the value of a hash key. Small ones, as sessions are, lie packed in one block and are
+// searched from front to back; larger ones become a SegmentedSet of fields, for good.
+//
+//   packed:  field_size:u16 value_size:u16 field value | next field ...
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "storage/core/hashed_key.h"
+#include "storage/core/segmented_set.h"
+
+namespace holdfast {
+
+inline constexpr size_t kPackedFieldsMax = 32;
+inline constexpr size_t kPackedBytesMax = 1024;
+
+// One field of a large hash: header, name and value in one heap block.
+class HashField {
+ public:
+  struct Free {
+    void operator()(HashField* field) const;
+  };
+  using Handle = std::unique_ptr<HashField, Free>;
+
+  static Handle Make(std::string_view name, std::string_view value);
+
+  std::string_view name() const { return {bytes(), name_size_}; }
+  std::string_view value() const { return {bytes() + name_size_, value_size_}; }
+  // In place if the block is of the right size; false if another block is needed.
+  bool Overwrite(std::string_view value);
+  size_t MemoryBytes() const;
+
+ private:
+  HashField(std::string_view name, std::string_view value);
+  const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
+  char* bytes() { return reinterpret_cast<char*>(this + 1); }
+
+  uint32_t name_size_;
+  uint32_t value_size_;
+};
+
+// Owner thread: the shard of its key.
+class FieldMap {
+ public:
+  explicit FieldMap(HashSeed seed) : large_(seed) {}
+
+  size_t size() const { return is_packed() ? packed_count_ : large_.size(); }
+
+  // Valid until the map changes.
+  std::optional<std::string_view> Get(std::string_view field) const;
+  // True if the field is new. Neither view may point into the map.
+  bool Set(std::string_view field, std::string_view value);
+  // False if the field was absent.
+  bool Delete(std::string_view field);
+
+  // visit(field, value) for each; in the order of making while packed, in none later.
+  template <typename F>
+  void ForEach(F&& visit) const {
+    for (size_t at = 0; at < packed_.size();) {
+      const Packed field = PackedAt(at);
+      visit(field.name, field.value);
+      at = field.end;
+    }
+    large_.ForEach([&](const HashField::Handle& field) { visit(field->name(), field->value()); });
+  }
+
+  // One step of a scan, as SegmentedSet::Scan; a packed map comes whole.
+  template <typename F>
+  uint64_t Scan(uint64_t from, size_t count, F&& visit) const {
+    if (is_packed()) {
+      if (from == 0) ForEach(visit);
+      return 0;
+    }
+    return large_.Scan(
+        from, count, [&](const HashField::Handle& field) { visit(field->name(), field->value()); });
+  }
+
+  bool is_packed() const { return large_.empty(); }
+  // Bytes of the heap that the map takes, itself included.
+  size_t MemoryBytes() const;
+
+ private:
+  struct FieldTraits {
+    static std::string_view KeyOf(const HashField::Handle& field) { return field->name(); }
+  };
+  struct Packed {
+    std::string_view name;
+    std::string_view value;
+    size_t begin;
+    size_t end;
+  };
+  static constexpr size_t kPackedHeaderBytes = 4;
+
+  Packed PackedAt(size_t at) const;
+  std::optional<Packed> FindPacked(std::string_view field) const;
+  void AppendPacked(std::string_view field, std::string_view value);
+  void ErasePacked(const Packed& field);
+  bool FitsPacked(size_t count, size_t bytes) const;
+  void Unpack();
+  bool SetLarge(std::string_view field, std::string_view value);
+
+  std::string packed_;
+  size_t packed_count_ = 0;
+  SegmentedSet<HashField::Handle, FieldTraits> large_;
+  size_t large_field_bytes_ = 0;
+};
+
+}  // namespace holdfast

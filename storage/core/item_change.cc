@@ -1,0 +1,201 @@
+#include "storage/core/item_change.h"
+
+#include <utility>
+
+#include "storage/base/invariant.h"
+
+namespace holdfast {
+
+ItemChange::ItemChange(Item& item, UnixMs at)
+    : item_(item), at_(at), was_sold_out_(item.Sellable() == 0) {
+  Invariant(at >= item.changed_at_);
+  item.changed_at_ = at;
+}
+
+void ItemChange::Done(uint64_t transitions) {
+  const bool is_sold_out = item_.Sellable() == 0;
+  item_.seq_ += transitions + (is_sold_out != was_sold_out_ ? 1 : 0);
+  Invariant(Balanced(item_.stock_));
+  Invariant(item_.live_.size() + item_.finished_.size() == item_.holds_.size());
+}
+
+// ---- Units ----
+
+void ItemChange::MoveToHeld(std::string_view buyer, Units units) {
+  Invariant(units <= item_.stock_.available);
+  item_.stock_.available -= units;
+  item_.stock_.held += units;
+  Use(buyer, units);
+}
+
+void ItemChange::MoveToAvailable(std::string_view buyer, Units units) {
+  Invariant(units <= item_.stock_.held);
+  item_.stock_.held -= units;
+  item_.stock_.available += units;
+  Use(buyer, -units);
+}
+
+void ItemChange::MoveToSold(Units units) {
+  Invariant(units <= item_.stock_.held);
+  item_.stock_.held -= units;
+  item_.stock_.sold += units;
+}
+
+void ItemChange::TakeBackSold(std::string_view buyer, const StockReturned& returned) {
+  Invariant(returned.units <= item_.stock_.sold);
+  item_.stock_.sold -= returned.units;
+  item_.stock_.returned += returned.units;
+  switch (returned.target) {
+    case ReturnTarget::kAvailable:
+      item_.stock_.available += returned.units;
+      break;
+    case ReturnTarget::kWriteOff:
+      item_.stock_.supplied -= returned.units;
+      break;
+  }
+  if (!returned.keep_limit) Use(buyer, -returned.units);
+}
+
+void ItemChange::Supply(Units delta) {
+  Invariant(item_.stock_.available + delta >= 0);
+  item_.stock_.available += delta;
+  item_.stock_.supplied += delta;
+}
+
+void ItemChange::Use(std::string_view buyer, Units units) {
+  if (!item_.counts_buyers_ || buyer.empty() || units == 0) return;
+  const HashedKey key = item_.buyers_.Hash(buyer);
+  BuyerUsePtr* found = item_.buyers_.Find(key);
+  if (found == nullptr) {
+    found = &item_.buyers_.Insert(key, BuyerUse::Make(buyer));
+    item_.block_bytes_ += (*found)->BlockBytes();
+  }
+  (*found)->units += units;
+  Invariant((*found)->units >= 0);
+}
+
+// ---- Holds ----
+
+Hold& ItemChange::Find(std::string_view hold_id) {
+  HoldPtr* const found = item_.holds_.Find(item_.holds_.Hash(hold_id));
+  Invariant(found != nullptr);
+  Invariant(!(*found)->IsForgotten(at_));
+  return **found;
+}
+
+Hold& ItemChange::FindLive(std::string_view hold_id) {
+  Hold& hold = Find(hold_id);
+  Invariant(hold.IsLive());
+  return hold;
+}
+
+Hold& ItemChange::FirstLive() {
+  Invariant(!item_.live_.empty());
+  return *item_.live_.First().thing;
+}
+
+void ItemChange::Add(HoldPtr hold) {
+  const HashedKey key = item_.holds_.Hash(hold->id());
+  if (HoldPtr* const old = item_.holds_.Find(key)) {
+    Invariant((*old)->IsForgotten(at_));
+    Forget(**old);
+  }
+  Hold& added = *item_.holds_.Insert(key, std::move(hold));
+  item_.block_bytes_ += added.BlockBytes();
+  if (added.IsLive()) {
+    item_.live_.Add(added.until, added);
+  } else {
+    item_.finished_.Add(added.until, added);
+  }
+  if (added.IsFence()) item_.fences_.Add(added.until, added);
+}
+
+void ItemChange::Extend(Hold& hold, UnixMs deadline) {
+  item_.live_.Remove(hold.until, hold);
+  hold.until = deadline;
+  item_.live_.Add(hold.until, hold);
+}
+
+void ItemChange::Finish(Hold& hold, HoldState state, UnixMs forget_at, std::string_view reason) {
+  if (hold.IsLive()) {
+    item_.live_.Remove(hold.until, hold);
+  } else {
+    item_.finished_.Remove(hold.until, hold);  // an expired hold, reclaimed
+  }
+  hold.state = state;
+  hold.until = forget_at;
+  Hold* finished = &hold;
+  if (!reason.empty()) {
+    HoldPtr& owner = *item_.holds_.Find(item_.holds_.Hash(hold.id()));
+    owner = hold.WithReason(reason);
+    item_.block_bytes_ += reason.size();
+    finished = owner.get();
+  }
+  item_.finished_.Add(forget_at, *finished);
+}
+
+void ItemChange::Forget(Hold& hold) {
+  Invariant(!hold.IsLive());
+  item_.forgotten_.sold += hold.SoldUnits();
+  item_.forgotten_.returned += hold.returned;
+  if (item_.counts_buyers_ && !hold.buyer().empty()) item_.forgotten_.used += hold.UsedUnits();
+  item_.finished_.Remove(hold.until, hold);
+  if (hold.IsFence()) item_.fences_.Remove(hold.until, hold);
+  item_.block_bytes_ -= hold.BlockBytes();
+  const bool erased = item_.holds_.Erase(item_.holds_.Hash(hold.id()));
+  Invariant(erased);
+}
+
+void ItemChange::ForgetFirstHold(UnixMs up_to) {
+  Invariant(!item_.finished_.empty());
+  Invariant(item_.finished_.First().at <= up_to);
+  Forget(*item_.finished_.First().thing);
+}
+
+void ItemChange::EvictOldestFence() {
+  Invariant(!item_.fences_.empty());
+  Forget(*item_.fences_.First().thing);
+}
+
+// ---- Refs ----
+
+void ItemChange::AddRef(RefPtr ref) {
+  const HashedKey key = item_.refs_.Hash(ref->ref);
+  if (RefPtr* const old = item_.refs_.Find(key)) {
+    Invariant((*old)->IsForgotten(at_));
+    Forget(**old);
+  }
+  Ref& added = *item_.refs_.Insert(key, std::move(ref));
+  item_.block_bytes_ += added.BlockBytes();
+  item_.refs_by_forget_.Add(added.forget_at, added);
+}
+
+void ItemChange::Forget(Ref& ref) {
+  item_.refs_by_forget_.Remove(ref.forget_at, ref);
+  item_.block_bytes_ -= ref.BlockBytes();
+  const bool erased = item_.refs_.Erase(item_.refs_.Hash(ref.ref));
+  Invariant(erased);
+}
+
+void ItemChange::ForgetFirstRef(UnixMs up_to) {
+  Invariant(!item_.refs_by_forget_.empty());
+  Invariant(item_.refs_by_forget_.First().at <= up_to);
+  Forget(*item_.refs_by_forget_.First().thing);
+}
+
+// ---- Options ----
+
+void ItemChange::SetOptions(const ItemOptions& options) {
+  item_.options_ = options;
+  if (options.limit > 0 && !item_.counts_buyers_) StartCountingBuyers();
+}
+
+// The first LIMIT counts what is remembered. Holds whose time has passed go first: whether a sweep
+// had come by already must not show in a buyer's use.
+void ItemChange::StartCountingBuyers() {
+  while (!item_.finished_.empty() && item_.finished_.First().at <= at_) ForgetFirstHold(at_);
+  item_.counts_buyers_ = true;
+  item_.holds_.ForEach([this](const HoldPtr& hold) { Use(hold->buyer(), hold->UsedUnits()); });
+}
+
+}  // namespace holdfast

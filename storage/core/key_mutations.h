@@ -1,0 +1,85 @@
+// Mutations of ordinary keys. Bodies (integers little-endian; a word is length:u32 and its bytes):
+//
+//   StringSet          deadline:i64 | value, all the rest
+//   KeyDeleted         -
+//   DeadlineSet        deadline:i64
+//   KeyExpired         -
+//   HashFieldsSet      count:u32 | count x (field word, value word)
+//   HashFieldsDeleted  count:u32 | count x field word
+//
+// A deadline is in Unix ms, 0 for none (kNever). Frame and conventions: storage/core/mutation.h.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <absl/container/inlined_vector.h>
+
+#include "storage/base/bytes.h"
+#include "storage/base/server_time.h"
+#include "storage/core/mutation.h"
+
+namespace holdfast {
+
+struct FieldValue {
+  std::string_view field;
+  std::string_view value;
+  bool operator==(const FieldValue&) const = default;
+};
+
+// The key is this string now, whatever ordinary type it was before.
+struct StringSet {
+  static constexpr MutationKind kKind = MutationKind::kStringSet;
+  std::string_view value;
+  UnixMs deadline = kNever;
+
+  void EncodeBody(std::string& out) const;
+  static StringSet DecodeBody(ByteReader& reader);
+};
+
+// Requires: the key is there.
+struct KeyDeleted {
+  static constexpr MutationKind kKind = MutationKind::kKeyDeleted;
+
+  void EncodeBody(std::string&) const {}
+  static KeyDeleted DecodeBody(ByteReader&) { return {}; }
+};
+
+// Requires: the key is there.
+struct DeadlineSet {
+  static constexpr MutationKind kKind = MutationKind::kDeadlineSet;
+  UnixMs deadline = kNever;
+
+  void EncodeBody(std::string& out) const;
+  static DeadlineSet DecodeBody(ByteReader& reader);
+};
+
+// The primary saw the key's deadline pass. Requires: the key is there and has a deadline.
+struct KeyExpired {
+  static constexpr MutationKind kKind = MutationKind::kKeyExpired;
+
+  void EncodeBody(std::string&) const {}
+  static KeyExpired DecodeBody(ByteReader&) { return {}; }
+};
+
+// Makes the hash if need be; keeps its deadline. Requires: the key is absent or a hash; at least
+// one pair.
+struct HashFieldsSet {
+  static constexpr MutationKind kKind = MutationKind::kHashFieldsSet;
+  absl::InlinedVector<FieldValue, 4> pairs;
+
+  void EncodeBody(std::string& out) const;
+  static HashFieldsSet DecodeBody(ByteReader& reader);
+};
+
+// An emptied hash goes with its key. Requires: the key is a hash; at least one field; fields may be
+// absent.
+struct HashFieldsDeleted {
+  static constexpr MutationKind kKind = MutationKind::kHashFieldsDeleted;
+  absl::InlinedVector<std::string_view, 4> fields;
+
+  void EncodeBody(std::string& out) const;
+  static HashFieldsDeleted DecodeBody(ByteReader& reader);
+};
+
+}  // namespace holdfast

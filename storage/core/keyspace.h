@@ -1,0 +1,188 @@
+// Keyspace: all keys of one shard, in 16 databases. The shard decides on what it reads here and
+// changes it by Apply only; replay and replicas pass through the same functions (ApplyView).
+//
+// Nothing here expires by itself: Find also gives entries that are past their deadline, since only
+// a primary removes them, by a logged KeyExpired. CollectDue tells the shard which keys those are.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "storage/base/server_time.h"
+#include "storage/base/slot.h"
+#include "storage/core/entry.h"
+#include "storage/core/hashed_key.h"
+#include "storage/core/hashes.h"
+#include "storage/core/key_mutations.h"
+#include "storage/core/mutation.h"
+#include "storage/core/segmented_set.h"
+#include "storage/core/stock_apply.h"
+#include "storage/core/timing_wheel.h"
+
+namespace holdfast {
+
+// A MutationPlace with the key's hash, computed once per command (Keyspace::At).
+struct KeyPlace : MutationPlace {
+  uint64_t hash;
+  HashedKey hashed() const { return {key, hash}; }
+};
+
+// Owner thread: its shard.
+class Keyspace {
+ public:
+  // For the slots first..last. `seed` is the history's.
+  Keyspace(HashSeed seed, Slot first, Slot last);
+  Keyspace(const Keyspace&) = delete;
+  Keyspace& operator=(const Keyspace&) = delete;
+  ~Keyspace();
+
+  HashSeed seed() const { return seed_; }
+  bool Owns(Slot slot) const { return slot >= first_ && slot <= last_; }
+  HashedKey Hash(std::string_view key) const { return HashKey(seed_, key); }
+
+  // Where `key` is. Requires: `slot` is SlotOf(key), and owned.
+  KeyPlace At(DbIndex db, Slot slot, std::string_view key) const {
+    return {{.db = db, .slot = slot, .key = key}, Hash(key).hash};
+  }
+  KeyPlace At(const MutationPlace& place) const { return {place, Hash(place.key).hash}; }
+
+  // Null if absent. Also entries past their deadline (see above). Valid until the next Apply.
+  Entry* Find(const KeyPlace& place);
+  const Entry* Find(const KeyPlace& place) const {
+    return const_cast<Keyspace*>(this)->Find(place);
+  }
+  // The SKU of that key; null if there is no key or it is of another type. Valid until it is
+  // dropped.
+  Item* FindStock(const KeyPlace& place);
+  // Asks the processor for what Find(place) will read first.
+  void Prefetch(const KeyPlace& place) const;
+
+  // What a mutation requires of the state is written with its type. The place's key and a
+  // StringSet's value may point into the entry itself.
+  void Apply(const KeyPlace& place, const StringSet& mutation);
+  void Apply(const KeyPlace& place, const KeyDeleted& mutation);
+  void Apply(const KeyPlace& place, const DeadlineSet& mutation);
+  void Apply(const KeyPlace& place, const KeyExpired& mutation);
+  void Apply(const KeyPlace& place, const HashFieldsSet& mutation);
+  void Apply(const KeyPlace& place, const HashFieldsDeleted& mutation);
+  void Apply(const KeyPlace& place, const ItemCreated& mutation);
+  void Apply(const KeyPlace& place, const ItemDropped& mutation);
+  // Every other mutation of a SKU, or a variant of several. Requires: the SKU is there.
+  template <typename M>
+  void Apply(const KeyPlace& place, const M& mutation) {
+    Entry& entry = StockEntry(place);
+    const size_t bytes_before = entry.MemoryBytes();
+    holdfast::Apply(entry.item(), mutation);
+    AfterItemChange(entry, bytes_before);
+  }
+
+  // Decodes and applies one mutation of any kind, from the log or the stream. False, and nothing
+  // changed, if it is malformed, of an unknown kind, of a slot that is not ours, or says what
+  // cannot be of the present state.
+  [[nodiscard]] bool ApplyView(const MutationView& view);
+
+  // Keys of a database, those past their deadline included.
+  size_t KeyCount(DbIndex db) const;
+  size_t KeyCount(DbIndex db, Slot slot) const;
+  size_t DeadlineCount(DbIndex db) const;
+  size_t StockCount() const { return stock_count_; }
+  // Bytes of the heap that keys take, with the containers that hold them.
+  size_t MemoryBytes() const { return memory_bytes_; }
+
+  // One step of SCAN within a slot: visit(const Entry&) for about `count` keys from the hash `from`
+  // on, in hash order; returns where to go on, or 0 at the end of the slot. The guarantees of
+  // SegmentedSet::Scan. Only kScanPrefixBits top bits of the result are ever set: a cursor needs to
+  // keep no more.
+  template <typename F>
+  uint64_t Scan(DbIndex db, Slot slot, uint64_t from, size_t count, F&& visit) const {
+    const Keys* const keys = KeysOf(db, slot);
+    if (keys == nullptr) return 0;
+    return keys->Scan(from, count, [&](const Entry::Handle& entry) { visit(*entry); });
+  }
+
+  // visit(const Entry&) for every key of a slot, in no order.
+  template <typename F>
+  void ForEach(DbIndex db, Slot slot, F&& visit) const {
+    const Keys* const keys = KeysOf(db, slot);
+    if (keys != nullptr) keys->ForEach([&](const Entry::Handle& entry) { visit(*entry); });
+  }
+
+  // Tells the shard what became due at `now`:
+  //   key_due(const KeyPlace&)            a key past its deadline, to be answered with KeyExpired
+  //   item_due(const KeyPlace&, Item&)    a SKU with holds to expire, or holds or refs to forget,
+  //   to be answered
+  //                                       with the sweeps' mutations
+  // What gets no answer (a locked key) comes again some 100 ms later; a SKU that has more due after
+  // its answer comes again at once. The place's key dies with the entry. Looks at no more than
+  // `budget` entries; a result below `budget` means that nothing is left to do at `now`.
+  template <typename KeyDue, typename ItemDue>
+  size_t CollectDue(UnixMs now, size_t budget, KeyDue&& key_due, ItemDue&& item_due) {
+    return wheel_.Advance(now, budget, [&](TimerNode& timer) {
+      Entry& entry = Entry::OfTimer(timer);
+      const KeyPlace place = At(entry.db(), SlotOf(entry.key()), entry.key());
+      if (entry.type() != KeyType::kStock) {
+        key_due(place);
+      } else if (IsSweepDue(entry, now)) {
+        item_due(place, entry.item());
+      }
+    });
+  }
+  // When CollectDue has work to do next, if ever.
+  std::optional<UnixMs> NextDueWork() const { return wheel_.NextWork(); }
+
+  // What the shard notes per slot (the index that its replies wait for); stays when the slot
+  // empties.
+  uint64_t& gated_stamp(Slot slot) { return gated_stamps_[static_cast<size_t>(slot - first_)]; }
+
+ private:
+  struct KeyTraits {
+    static std::string_view KeyOf(const Entry::Handle& entry) { return entry->key(); }
+  };
+  using Keys = SegmentedSet<Entry::Handle, KeyTraits>;
+  struct Database {
+    std::vector<Keys> slots;
+    size_t keys = 0;
+    size_t deadlines = 0;
+  };
+
+  const Keys* KeysOf(DbIndex db, Slot slot) const {
+    const auto& database = databases_[db];
+    return database ? &database->slots[static_cast<size_t>(slot - first_)] : nullptr;
+  }
+  Keys* KeysOf(DbIndex db, Slot slot) {
+    return const_cast<Keys*>(static_cast<const Keyspace*>(this)->KeysOf(db, slot));
+  }
+  Entry::Handle* FindHandle(const KeyPlace& place);
+  Database& MakeDatabase(DbIndex db);
+  Entry& Add(const KeyPlace& place, Entry::Handle entry, UnixMs deadline);
+  void Remove(const KeyPlace& place);
+  void SetDeadline(Entry::Handle& entry, UnixMs deadline);
+  // Files a timer in the wheel, or moves it.
+  void Time(TimerNode& timer, UnixMs deadline);
+  Entry& StockEntry(const KeyPlace& place);
+  // Counts the bytes that the item took or gave, and times its next sweep.
+  void AfterItemChange(Entry& entry, size_t bytes_before);
+  // Whether the item, whose timer came up, still has something to sweep at `now`; times its next
+  // sweep.
+  bool IsSweepDue(Entry& entry, UnixMs now);
+
+  template <typename M>
+  bool ApplyBody(const KeyPlace& place, std::string_view body);
+  bool ApplyItemBody(const KeyPlace& place, MutationKind kind, std::string_view body);
+
+  const HashSeed seed_;
+  const Slot first_;
+  const Slot last_;
+  TimingWheel wheel_;  // before the databases: entries leave it when they are destroyed
+  std::array<std::unique_ptr<Database>, kDatabases> databases_;
+  std::vector<uint64_t> gated_stamps_;
+  size_t stock_count_ = 0;
+  size_t memory_bytes_ = 0;
+};
+
+}  // namespace holdfast

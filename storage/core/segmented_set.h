@@ -1,0 +1,374 @@
+// SegmentedSet: the one container behind keyspace slots, big hashes, a SKU's holds and its buyers.
+//
+// Extendible hashing (R. Fagin, J. Nievergelt, N. Pippenger, H. R. Strong: "Extendible Hashing - A
+// Fast Access Method for Dynamic Files", ACM TODS 4(3), 1979): a directory indexed by the top bits
+// of the hash points at segments; a segment of depth d holds the hashes that share d top bits, and
+// 2^(D-d) neighbouring places of a directory of depth D point at it.
+//
+//   hash = 10 110...            directory, D = 2          segments
+//          '- top D bits ---->  00 ---------------------> depth 2: 00...
+//                               01 ---------------------> depth 2: 01...
+//                               10 --.------------------> depth 1: 1...
+//                               11 --'
+//
+// Why segments: one flat table of five million keys stops for hundreds of milliseconds when it
+// grows; here the longest piece of work is one segment of at most kSegmentEntriesMax entries. A
+// segment is also the unit of everything that walks the data in pieces, and its memory comes back
+// when entries go.
+//
+// An empty set owns no memory; one with few entries is a single flat set without a directory.
+// Not thread-safe: owned by the shard that owns what is in it.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <absl/container/flat_hash_set.h>
+
+#include "storage/base/invariant.h"
+#include "storage/core/hashed_key.h"
+
+namespace holdfast {
+
+// What a flat set of 1,023 places holds before it would grow: a segment splits instead.
+inline constexpr size_t kSegmentEntriesMax = 896;
+// Two halves of a segment come together again at half of that, so that a set whose size swings
+// around a border does not split and merge all the time.
+inline constexpr size_t kMergedEntriesMax = kSegmentEntriesMax / 2;
+// The directory doubles only while it has this many entries for each place. Random hashes never
+// come near the limit; hashes that share many top bits would otherwise double it for ever. Such a
+// segment outgrows kSegmentEntriesMax instead.
+inline constexpr size_t kEntriesPerPlaceMin = 64;
+// A scan stops only between hashes that differ in these top bits, so a cursor needs no more of a
+// hash.
+inline constexpr int kScanPrefixBits = 48;
+
+// Entry:  a movable owning handle of one element (like unique_ptr).
+// Traits: static std::string_view KeyOf(const Entry&), stable while the entry is in the set.
+// kHash:  the hash; another than HashKey only in tests.
+template <typename Entry, typename Traits, HashedKey (*kHash)(HashSeed, std::string_view) = HashKey>
+class SegmentedSet {
+ public:
+  explicit SegmentedSet(HashSeed seed) : seed_(seed) {}
+  SegmentedSet(SegmentedSet&&) noexcept = default;
+  SegmentedSet& operator=(SegmentedSet&&) noexcept = default;
+
+  size_t size() const {
+    if (directory_) return directory_->size;
+    return only_ ? only_->entries.size() : 0;
+  }
+  bool empty() const { return size() == 0; }
+
+  HashedKey Hash(std::string_view key) const { return kHash(seed_, key); }
+
+  // Null if absent. Valid until the next Insert or Erase. The caller may change or replace the
+  // entry, but not its key.
+  Entry* Find(const HashedKey& key) {
+    Segment* const segment = SegmentOf(key.hash);
+    if (segment == nullptr) return nullptr;
+    const auto found = segment->entries.find(key);
+    return found == segment->entries.end() ? nullptr : &Mutable(*found);
+  }
+  const Entry* Find(const HashedKey& key) const {
+    return const_cast<SegmentedSet*>(this)->Find(key);
+  }
+
+  // Asks the processor for the cache lines that Find(key) will read first.
+  void Prefetch(const HashedKey& key) const {
+    if (const Segment* const segment = SegmentOf(key.hash)) segment->entries.prefetch(key);
+  }
+
+  // Requires: no entry of this key. The reference is valid until the next Insert or Erase.
+  Entry& Insert(const HashedKey& key, Entry entry) {
+    if (!directory_ && !only_) only_ = std::make_unique<Segment>(seed_, 0);
+    while (SegmentOf(key.hash)->entries.size() >= kSegmentEntriesMax && Split(key.hash)) {
+    }
+    Segment& segment = *SegmentOf(key.hash);
+    const size_t bytes_before = segment.MemoryBytes();
+    bool fresh = false;
+    const auto place = segment.entries.lazy_emplace(key, [&](const auto& construct) {
+      construct(std::move(entry));
+      fresh = true;
+    });
+    Invariant(fresh);
+    if (directory_) {
+      ++directory_->size;
+      directory_->segment_bytes += segment.MemoryBytes() - bytes_before;
+    }
+    return Mutable(*place);
+  }
+
+  // Destroys the entry; false if absent. `key` may point into it: it is not read afterwards.
+  bool Erase(const HashedKey& key) {
+    Segment* const segment = SegmentOf(key.hash);
+    if (segment == nullptr) return false;
+    const auto found = segment->entries.find(key);
+    if (found == segment->entries.end()) return false;
+    const size_t bytes_before = segment->MemoryBytes();
+    segment->entries.erase(found);
+    segment->GiveBackMemory();
+    if (directory_) {
+      --directory_->size;
+      directory_->segment_bytes += segment->MemoryBytes() - bytes_before;
+      while (directory_ && MergeWithBuddy(key.hash)) {
+      }
+    } else if (segment->entries.empty()) {
+      only_.reset();
+    }
+    return true;
+  }
+
+  void Clear() {
+    only_.reset();
+    directory_.reset();
+  }
+
+  // visit(const Entry&) for each, in no order. The set must not change meanwhile.
+  template <typename F>
+  void ForEach(F&& visit) const {
+    ForEachSegment([&](const Segment& segment) {
+      for (const Entry& entry : segment.entries) visit(entry);
+    });
+  }
+
+  // One step of a scan: visits about `count` entries whose hash is at least `from`, in hash order,
+  // and returns where to go on, or 0 at the end. Start with 0. An entry that is there from the
+  // first step to the last is visited exactly once, whatever comes, goes, splits or merges between
+  // the steps: a place in a scan is a hash, and an entry's hash does not move. Entries that share
+  // kScanPrefixBits come in one step. Requires: count > 0. The set must not change during the step.
+  template <typename F>
+  uint64_t Scan(uint64_t from, size_t count, F&& visit) const {
+    Invariant(count > 0);
+    if (empty()) return 0;
+    std::vector<ScanItem> items;
+    size_t visited = 0;
+    do {
+      const Segment& segment = *SegmentOf(from);
+      items.clear();
+      const Hasher hasher{seed_};
+      for (const Entry& entry : segment.entries) {
+        const uint64_t hash = hasher(entry);
+        if (hash >= from) items.push_back({hash, &entry});
+      }
+      std::sort(items.begin(), items.end(),
+                [](const ScanItem& a, const ScanItem& b) { return a.hash < b.hash; });
+      for (size_t i = 0; i < items.size(); ++i) {
+        if (visited >= count && ScanPrefix(items[i].hash) != ScanPrefix(items[i - 1].hash)) {
+          return ScanPrefix(items[i].hash);
+        }
+        visit(*items[i].entry);
+        ++visited;
+      }
+      from = NextSegmentStart(from, segment.depth);
+    } while (from != 0 && visited < count);
+    return from;
+  }
+
+  // Bytes of the set itself, without what its entries own.
+  size_t MemoryBytes() const {
+    if (directory_) {
+      return sizeof(Directory) + directory_->places.capacity() * sizeof(Segment*) +
+             directory_->segment_bytes;
+    }
+    return only_ ? only_->MemoryBytes() : 0;
+  }
+
+  // For tests and INFO.
+  size_t segment_count() const {
+    size_t count = 0;
+    ForEachSegment([&](const Segment&) { ++count; });
+    return count;
+  }
+  size_t largest_segment() const {
+    size_t largest = 0;
+    ForEachSegment(
+        [&](const Segment& segment) { largest = std::max(largest, segment.entries.size()); });
+    return largest;
+  }
+  size_t directory_places() const { return directory_ ? directory_->places.size() : 0; }
+
+ private:
+  // A key that comes with its hash is never hashed again; growth inside a segment hashes the keys
+  // in it.
+  struct Hasher {
+    using is_transparent = void;
+    HashSeed seed;
+    size_t operator()(const HashedKey& key) const { return key.hash; }
+    size_t operator()(const Entry& entry) const { return kHash(seed, Traits::KeyOf(entry)).hash; }
+  };
+  struct SameKey {
+    using is_transparent = void;
+    bool operator()(const Entry& a, const HashedKey& b) const { return Traits::KeyOf(a) == b.key; }
+    bool operator()(const HashedKey& a, const Entry& b) const { return a.key == Traits::KeyOf(b); }
+    bool operator()(const Entry& a, const Entry& b) const {
+      return Traits::KeyOf(a) == Traits::KeyOf(b);
+    }
+  };
+
+  struct Segment {
+    Segment(HashSeed seed, int segment_depth)
+        : entries(0, Hasher{seed}, SameKey{}), depth(segment_depth) {}
+
+    // Absl keeps a byte of control for each place, and one group of them more.
+    size_t MemoryBytes() const {
+      const size_t places = entries.capacity();
+      return sizeof(Segment) + (places == 0 ? 0 : places * (sizeof(Entry) + 1) + 16);
+    }
+
+    void GiveBackMemory() {
+      if (entries.capacity() > 15 && entries.size() * 8 < entries.capacity()) entries.rehash(0);
+    }
+
+    absl::flat_hash_set<Entry, Hasher, SameKey> entries;
+    int depth;
+  };
+
+  struct Directory {
+    explicit Directory(std::unique_ptr<Segment> first)
+        : size(first->entries.size()), segment_bytes(first->MemoryBytes()), deepest(1) {
+      places.push_back(first.release());
+    }
+    Directory(const Directory&) = delete;
+    Directory& operator=(const Directory&) = delete;
+    ~Directory() {
+      for (size_t i = 0; i < places.size();) {
+        Segment* const segment = places[i];
+        i += PlacesOf(*segment);
+        delete segment;
+      }
+    }
+
+    size_t PlacesOf(const Segment& segment) const { return size_t{1} << (depth - segment.depth); }
+    size_t PlaceOf(uint64_t hash) const { return TopBits(hash, depth); }
+    // The places of the segment of this depth around `hash`.
+    void Point(uint64_t hash, Segment* segment) {
+      const size_t count = PlacesOf(*segment);
+      const size_t first = TopBits(hash, segment->depth) * count;
+      std::fill_n(places.begin() + static_cast<std::ptrdiff_t>(first), count, segment);
+    }
+
+    std::vector<Segment*> places;  // owned; each segment stands at all its places
+    size_t size;                   // entries
+    size_t segment_bytes;          // sum of the segments' MemoryBytes
+    size_t deepest;                // segments whose depth is the directory's
+    int depth = 0;                 // above 0 between calls: else the set needs no directory
+  };
+
+  struct ScanItem {
+    uint64_t hash;
+    const Entry* entry;
+  };
+
+  static uint64_t TopBits(uint64_t hash, int bits) { return bits == 0 ? 0 : hash >> (64 - bits); }
+  static uint64_t ScanPrefix(uint64_t hash) { return hash & ~(~uint64_t{0} >> kScanPrefixBits); }
+  // The first hash behind the segment of this depth around `hash`; 0 behind the last one.
+  static uint64_t NextSegmentStart(uint64_t hash, int depth) {
+    return depth == 0 ? 0 : (TopBits(hash, depth) + 1) << (64 - depth);
+  }
+  static Entry& Mutable(const Entry& entry) { return const_cast<Entry&>(entry); }
+
+  Segment* SegmentOf(uint64_t hash) const {
+    return directory_ ? directory_->places[directory_->PlaceOf(hash)] : only_.get();
+  }
+
+  template <typename F>
+  void ForEachSegment(F&& visit) const {
+    if (only_) visit(*only_);
+    if (!directory_) return;
+    for (size_t i = 0; i < directory_->places.size();) {
+      const Segment& segment = *directory_->places[i];
+      visit(segment);
+      i += directory_->PlacesOf(segment);
+    }
+  }
+
+  static void MoveInto(Segment& target, Entry& entry, uint64_t hash) {
+    const HashedKey key{Traits::KeyOf(entry), hash};
+    target.entries.lazy_emplace(key, [&](const auto& construct) { construct(std::move(entry)); });
+  }
+
+  // Splits the segment around `hash` in two; false if the directory would grow out of proportion.
+  bool Split(uint64_t hash) {
+    if (!directory_) directory_ = std::make_unique<Directory>(std::move(only_));
+    Directory& directory = *directory_;
+    if (SegmentOf(hash)->depth == directory.depth && !DoubleDirectory()) return false;
+    const std::unique_ptr<Segment> full(SegmentOf(hash));
+    const int depth = full->depth + 1;
+    const uint64_t bit = uint64_t{1} << (64 - depth);
+    auto lower = std::make_unique<Segment>(seed_, depth);
+    auto upper = std::make_unique<Segment>(seed_, depth);
+    lower->entries.reserve(full->entries.size() / 2);
+    upper->entries.reserve(full->entries.size() / 2);
+    const Hasher hasher{seed_};
+    for (const Entry& entry : full->entries) {
+      const uint64_t entry_hash = hasher(entry);
+      MoveInto((entry_hash & bit) != 0 ? *upper : *lower, Mutable(entry), entry_hash);
+    }
+    directory.segment_bytes += lower->MemoryBytes() + upper->MemoryBytes() - full->MemoryBytes();
+    if (depth == directory.depth) directory.deepest += 2;
+    directory.Point(hash & ~bit, lower.release());
+    directory.Point(hash | bit, upper.release());
+    return true;
+  }
+
+  bool DoubleDirectory() {
+    Directory& directory = *directory_;
+    const size_t places = directory.places.size() * 2;
+    if (places * kEntriesPerPlaceMin > directory.size) return false;
+    std::vector<Segment*> doubled(places);
+    for (size_t i = 0; i < places; ++i) doubled[i] = directory.places[i / 2];
+    directory.places = std::move(doubled);
+    ++directory.depth;
+    directory.deepest = 0;
+    return true;
+  }
+
+  // Undoes a split around `hash` when both halves became small; false if there was nothing to undo.
+  bool MergeWithBuddy(uint64_t hash) {
+    Directory& directory = *directory_;
+    Segment* kept = SegmentOf(hash);
+    const int depth = kept->depth;
+    const uint64_t bit = uint64_t{1} << (64 - depth);
+    Segment* gone = SegmentOf(hash ^ bit);
+    if (gone->depth != depth) return false;
+    if (kept->entries.size() + gone->entries.size() > kMergedEntriesMax) return false;
+    if (kept->entries.size() < gone->entries.size()) std::swap(kept, gone);
+    const size_t bytes_before = kept->MemoryBytes() + gone->MemoryBytes();
+    const Hasher hasher{seed_};
+    for (const Entry& entry : gone->entries) MoveInto(*kept, Mutable(entry), hasher(entry));
+    delete gone;
+    directory.segment_bytes += kept->MemoryBytes() - bytes_before;
+    if (depth == directory.depth) directory.deepest -= 2;
+    --kept->depth;
+    directory.Point(hash, kept);
+    while (directory_ && directory_->deepest == 0) HalveDirectory();
+    return true;
+  }
+
+  void HalveDirectory() {
+    Directory& directory = *directory_;
+    std::vector<Segment*> halved(directory.places.size() / 2);
+    for (size_t i = 0; i < halved.size(); ++i) halved[i] = directory.places[i * 2];
+    directory.places = std::move(halved);
+    --directory.depth;
+    ForEachSegment([&](const Segment& segment) {
+      if (segment.depth == directory.depth) ++directory.deepest;
+    });
+    if (directory.depth > 0) return;
+    only_.reset(directory.places[0]);
+    directory.places.clear();
+    directory_.reset();
+  }
+
+  HashSeed seed_;
+  std::unique_ptr<Segment> only_;         // all entries, while they fit one segment
+  std::unique_ptr<Directory> directory_;  // instead of it from then on
+};
+
+}  // namespace holdfast

@@ -1,0 +1,86 @@
+#include "storage/data_directory.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace holdfast {
+namespace {
+
+constexpr std::string_view kLockName = "holdfast.lock";
+
+}  // namespace
+
+DataDirectory::~DataDirectory() {
+  if (lock_fd_ >= 0) close(lock_fd_);
+}
+
+Status SyncDirectoryOf(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  const int fd = open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return Status::FromErrno("opening " + parent, errno);
+  const Status status =
+      fsync(fd) == 0 ? Status::Ok() : Status::FromErrno("syncing " + parent, errno);
+  close(fd);
+  return status;
+}
+
+Status DataDirectory::CheckForeign() const {
+  // What may lie here before the first start: nothing, or what a first start left that was cut
+  // short.
+  constexpr std::array<std::string_view, 3> kHarmless = {kLockName, "witness.new", "lost+found"};
+  std::error_code error;
+  std::string stranger;
+  for (std::filesystem::directory_iterator it(path_, error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (name == "witness" || name == "db") return Status::Ok();
+    if (std::find(kHarmless.begin(), kHarmless.end(), name) == kHarmless.end()) stranger = name;
+  }
+  if (error)
+    return Status::Invalid("cannot read the data directory " + path_ + ": " + error.message());
+  if (stranger.empty()) return Status::Ok();
+  return Status::Invalid("the data directory " + path_ +
+                         " is not empty and not Holdfast's (it holds '" + stranger +
+                         "'); set 'dir' to an empty or new directory");
+}
+
+Status DataDirectory::Lock() {
+  const std::string name = path_ + "/" + std::string(kLockName);
+  lock_fd_ = open(name.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0640);
+  if (lock_fd_ < 0) {
+    return Status::Invalid(
+        Status::FromErrno("cannot write to the data directory: " + name, errno).text());
+  }
+  if (flock(lock_fd_, LOCK_EX | LOCK_NB) == 0) return Status::Ok();
+  if (errno != EWOULDBLOCK) return Status::FromErrno("locking " + name, errno);
+  return Status::Busy("the data directory " + path_ +
+                      " is in use by another Holdfast; stop it, or set 'dir' to another directory");
+}
+
+Status DataDirectory::Open(const std::string& path) {
+  path_ = path;
+  while (path_.size() > 1 && path_.ends_with('/')) path_.pop_back();
+  if (mkdir(path_.c_str(), 0750) == 0) {
+    if (Status status = SyncDirectoryOf(path_); !status.ok()) return status;
+  } else if (errno != EEXIST) {
+    return Status::Invalid(
+        Status::FromErrno("cannot make the data directory " + path_, errno).text());
+  }
+  std::error_code error;
+  if (!std::filesystem::is_directory(path_, error)) {
+    return Status::Invalid("the data directory " + path_ + " is not a directory");
+  }
+  if (Status status = CheckForeign(); !status.ok()) return status;
+  return Lock();
+}
+
+}  // namespace holdfast

@@ -1,0 +1,41 @@
+// The data directory: one owner at a time, and nothing of anybody else in it.
+//
+//   holdfast.lock   locked as long as a server has the directory
+//   witness         see storage/witness.h
+//   db/             RocksDB: history, log segments
+#pragma once
+
+#include <string>
+
+#include "storage/base/status.h"
+
+namespace holdfast {
+
+class DataDirectory {
+ public:
+  DataDirectory() = default;
+  // Gives the lock back.
+  ~DataDirectory();
+  DataDirectory(const DataDirectory&) = delete;
+  DataDirectory& operator=(const DataDirectory&) = delete;
+
+  // Makes the directory (not its parents) if it is missing, and locks it. kBusy: another process,
+  // or this one, has it. kInvalid: not a directory, not permitted, or it holds things that are not
+  // ours.
+  Status Open(const std::string& path);
+
+  std::string db() const { return path_ + "/db"; }
+  std::string witness() const { return path_ + "/witness"; }
+
+ private:
+  Status CheckForeign() const;
+  Status Lock();
+
+  std::string path_;
+  int lock_fd_ = -1;
+};
+
+// Makes names that were added to or removed from the directory of `path` durable.
+Status SyncDirectoryOf(const std::string& path);
+
+}  // namespace holdfast

@@ -1,0 +1,70 @@
+#include "storage/history.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include <sys/random.h>
+
+#include "storage/base/bytes.h"
+#include "storage/checksum.h"
+
+namespace holdfast {
+namespace {
+
+constexpr uint32_t kFormat = 0x31484648;  // "HFH1"
+constexpr size_t kHashAt = 36;
+
+}  // namespace
+
+std::string HistoryId::Hex() const {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string hex;
+  for (const char byte : bytes) {
+    const auto value = static_cast<unsigned char>(byte);
+    hex += kDigits[value >> 4];
+    hex += kDigits[value & 15];
+  }
+  return hex;
+}
+
+Status DrawHistory(History& out) {
+  std::array<char, 24> random{};
+  // Up to 256 bytes come whole or not at all.
+  ssize_t got = 0;
+  do {
+    got = getrandom(random.data(), random.size(), 0);
+  } while (got < 0 && errno == EINTR);
+  if (got != static_cast<ssize_t>(random.size())) return Status::FromErrno("getrandom", errno);
+  std::memcpy(out.id.bytes.data(), random.data(), 16);
+  std::memcpy(&out.hash_seed.value, random.data() + 16, 8);
+  out.epoch = 0;
+  return Status::Ok();
+}
+
+std::string EncodeHistory(const History& history) {
+  std::string bytes;
+  AppendInt(bytes, kFormat);
+  bytes.append(history.id.view());
+  AppendInt(bytes, history.hash_seed.value);
+  AppendInt(bytes, history.epoch);
+  AppendInt(bytes, Checksum(bytes));
+  return bytes;
+}
+
+Status DecodeHistory(std::string_view bytes, History& out) {
+  ByteReader reader(bytes);
+  const auto format = reader.Int<uint32_t>();
+  const std::string_view id = reader.Bytes(16);
+  const auto seed = reader.Int<uint64_t>();
+  const auto epoch = reader.Int<uint64_t>();
+  const auto hash = reader.Int<uint64_t>();
+  if (!reader.AtEnd() || format != kFormat || hash != Checksum(bytes.substr(0, kHashAt))) {
+    return Status::Damaged("the history row is not one that I wrote");
+  }
+  std::memcpy(out.id.bytes.data(), id.data(), id.size());
+  out.hash_seed.value = seed;
+  out.epoch = epoch;
+  return Status::Ok();
+}
+
+}  // namespace holdfast

@@ -1,0 +1,89 @@
+// LogQueue: where shards leave their batches and the log thread fetches them. One short lock; the
+// batches are copied straight into the records they will be written as.
+//
+// Waking a thread costs more than a push, so the log thread is woken only when it sleeps and
+// something is urgent: while it writes, pushes only add to its next record; and batches that nobody
+// waits for do not wake it until a moment after its last write, so that a stream of them costs some
+// hundred wakes a second at most.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "storage/log.h"
+#include "storage/record.h"
+
+namespace holdfast {
+
+class LogQueue {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  explicit LogQueue(uint64_t bytes_max) : bytes_max_(bytes_max) {}
+
+  // --- Any thread.
+  Index Push(const Batch& batch);
+  Index LastPushed() const { return last_pushed_.load(std::memory_order_acquire); }
+  void RequestSync(Index index);
+  // From the push that exceeds bytes_max until no more than half of that is queued or being
+  // written.
+  bool Congested() const { return congested_.load(std::memory_order_acquire); }
+  // Queued, or taken and not yet written.
+  uint64_t Bytes() const;
+  // Somebody waits for batches up to here.
+  Index SyncWanted() const;
+  // Take returns at once, now and ever after.
+  void Stop();
+
+  // --- The log thread.
+  // What was queued: the first `used` of `records`, of which the first begins with batch `first`.
+  struct Taken {
+    std::vector<RecordBuilder> records;
+    size_t used = 0;
+    Index first = 0;
+    Index sync_wanted = 0;  // somebody waits for batches up to here
+    bool stopped = false;
+  };
+  struct Patience {
+    Index durable;                   // who waits for no more than this is served
+    Clock::time_point gather_until;  // batches that nobody waits for may queue until then
+    Clock::time_point sync_due;      // return by then in any case
+  };
+  // Waits as told, then takes everything. Gives the last Taken's memory back for reuse.
+  void Take(const Patience& patience, Taken& taken);
+  // As Take, without waiting.
+  void TakeNow(Taken& taken);
+  // What was taken is written. True if that ended a congestion.
+  bool Written();
+
+  // Before the first push: the first batch gets index `last + 1`.
+  void StartAfter(Index last);
+
+ private:
+  enum class Sleep : uint8_t { kAwake, kUntilWaitedFor, kUntilAnything };
+
+  // Requires: mutex_ is held.
+  void MoveTo(Taken& taken);
+  bool ShouldWake(bool waited_for);
+
+  const uint64_t bytes_max_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  // All below: under mutex_; the atomics are written under it and read without.
+  std::vector<RecordBuilder> filling_;
+  size_t used_ = 0;
+  Index last_taken_ = 0;
+  Index sync_wanted_ = 0;
+  uint64_t queued_bytes_ = 0;
+  uint64_t taken_bytes_ = 0;
+  Sleep sleep_ = Sleep::kAwake;
+  bool stop_ = false;
+  std::atomic<Index> last_pushed_{0};
+  std::atomic<bool> congested_{false};
+};
+
+}  // namespace holdfast

@@ -1,0 +1,400 @@
+#include "storage/rocks_log.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "storage/base/invariant.h"
+#include "storage/data_directory.h"
+#include "storage/disk_space.h"
+#include "storage/log_queue.h"
+#include "storage/log_segments.h"
+#include "storage/recovery.h"
+#include "storage/witness.h"
+#include "storage/witness_writer.h"
+
+namespace holdfast {
+namespace {
+
+using Clock = LogQueue::Clock;
+
+// After a write, batches that nobody waits for may gather this long: a kill -9 loses no more than
+// that, and a stream of small turns does not cost a thread's wake each.
+constexpr auto kGather = std::chrono::milliseconds(2);
+constexpr auto kBackgroundSync = std::chrono::seconds(1);
+
+constexpr std::array<uint64_t, 7> kSyncBoundsUs = {100, 300, 1000, 3000, 10'000, 30'000, 100'000};
+
+// Written by the log thread alone, read by anybody.
+using Counter = std::atomic<uint64_t>;
+void Add(Counter& counter, uint64_t n) {
+  counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+}
+
+bool Exists(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
+}  // namespace
+
+struct RocksLog::Impl {
+  explicit Impl(const RocksLogOptions& opts)
+      : options(opts),
+        queue(opts.queue_bytes_max),
+        space(opts.directory, opts.disk_reserve_bytes),
+        background_sync(Background(opts.stock_sync, opts.ordinary_sync)) {}
+  ~Impl();
+
+  // Open.
+  Status OpenAll();
+  Status OpenWitness();
+  Status OpenHistory();
+  Status BeginHistory();
+
+  // The log thread.
+  void Run();
+  bool WriteTaken(LogQueue::Taken& taken);
+  Status Append(LogQueue::Taken& taken, bool sync);
+  template <typename Call>
+  Status TimedSync(Call call);
+  void Publish();
+  void WakeAll();
+
+  // Any thread.
+  void Die(const Status& status);
+  static bool Background(SyncPolicy stock, SyncPolicy ordinary) {
+    return stock == SyncPolicy::kEverySecond || ordinary == SyncPolicy::kEverySecond;
+  }
+
+  const RocksLogOptions options;
+  DataDirectory directory;
+  History history;
+  Witness witness;
+  WitnessMark witness_mark;
+  Replayed replayed;
+  LogQueue queue;
+  DiskSpace space;
+  std::vector<Waker*> wakers;
+  std::atomic<bool> background_sync;
+  std::atomic<bool> dead{false};
+  std::atomic<Index> durable{0};
+
+  // The log thread's own.
+  Index written = 0;
+  UnixMs written_time = kNever;
+  Clock::time_point unsynced_since{};  // of the first batch that is written and not durable
+  Clock::time_point gather_until{};
+
+  Counter records{0}, batches{0}, bytes{0}, syncs{0}, sync_last_us{0};
+  std::array<Counter, kSyncBoundsUs.size() + 1> sync_histogram{};
+
+  std::mutex flush_mutex;  // nothing under it: it orders Publish and Die with the waiting Flush
+  std::condition_variable flushed;
+
+  // Destroyed first: their threads use what stands above.
+  std::unique_ptr<LogSegments> segments;
+  std::optional<WitnessWriter> witness_writer;
+  std::thread thread;
+};
+
+RocksLog::Impl::~Impl() {
+  queue.Stop();
+  if (thread.joinable()) thread.join();
+}
+
+// --- Open, Replay, Start
+// -------------------------------------------------------------------------------------
+
+Status RocksLog::Impl::OpenWitness() {
+  const bool db_exists = Exists(directory.db() + "/CURRENT");
+  Status status = witness.Open(directory.witness(), witness_mark);
+  if (status.code() == Status::Code::kNotFound) {
+    if (db_exists) return RefuseAsDamaged(directory.witness(), "it is missing beside a log");
+    // A new directory. The witness comes first: once there is a log, a missing one means damage.
+    if (status = DrawHistory(history); !status.ok()) return status;
+    status = Witness::Create(directory.witness(), {.history = history.id});
+    if (!status.ok()) return status;
+    status = witness.Open(directory.witness(), witness_mark);
+  }
+  if (status.code() == Status::Code::kDamaged) return RefuseAsDamaged("the witness", status.text());
+  if (!status.ok()) return status;
+  if (!db_exists && witness_mark.epoch > 0) {
+    return RefuseAsDamaged(directory.db(),
+                           "it is missing, but the witness knows a log up to index " +
+                               std::to_string(witness_mark.index));
+  }
+  return Status::Ok();
+}
+
+Status RocksLog::Impl::OpenHistory() {
+  std::string row;
+  const Status read = segments->ReadHistory(row);
+  if (read.code() == Status::Code::kNotFound) return BeginHistory();
+  if (!read.ok()) return read;
+  if (Status status = DecodeHistory(row, history); !status.ok()) {
+    return RefuseAsDamaged(directory.db(), status.text());
+  }
+  if (witness_mark.history != history.id || witness_mark.epoch > history.epoch) {
+    return RefuseAsDamaged(directory.witness(), "it is not the witness of the log beside it");
+  }
+  if (!segments->HasSegments()) return RefuseAsDamaged(directory.db(), "it has no segment");
+  return Status::Ok();
+}
+
+// A first start, perhaps after one that was cut short: nothing was ever appended, or the witness
+// would know an epoch.
+Status RocksLog::Impl::BeginHistory() {
+  if (witness_mark.epoch > 0) return RefuseAsDamaged(directory.db(), "its history row is missing");
+  if (Status status = DrawHistory(history); !status.ok()) return status;
+  history.id = witness_mark.history;
+  if (Status status = segments->MakeFirst(); !status.ok()) return status;
+  return segments->WriteHistory(EncodeHistory(history));
+}
+
+Status RocksLog::Impl::OpenAll() {
+  if (Status status = directory.Open(options.directory); !status.ok()) return status;
+  space.Look();
+  if (Status status = OpenWitness(); !status.ok()) return status;
+  LogSegmentsOptions segment_options{.path = directory.db(),
+                                     .segment_bytes = options.segment_bytes,
+                                     .file_system = options.file_system,
+                                     .fatal = [this](const Status& status) { Die(status); }};
+  if (Status status = LogSegments::Open(std::move(segment_options), segments); !status.ok()) {
+    return status;
+  }
+  return OpenHistory();
+}
+
+Status RocksLog::Open(const RocksLogOptions& options, std::unique_ptr<RocksLog>& out) {
+  Invariant(options.fatal != nullptr);
+  auto impl = std::make_unique<Impl>(options);
+  if (Status status = impl->OpenAll(); !status.ok()) return status;
+  out.reset(new RocksLog(std::move(impl)));
+  return Status::Ok();
+}
+
+RocksLog::RocksLog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RocksLog::~RocksLog() = default;
+
+Status RocksLog::Replay(const Cuts& cuts, const ReplayFn& fn, Replayed& out) {
+  Impl& log = *impl_;
+  Recovery recovery(log.history, cuts, fn);
+  const auto take = [&](std::string_view record) { return recovery.Take(record); };
+  if (Status status = log.segments->ForEachRow(take); !status.ok()) return status;
+  const WitnessMark& mark = log.witness_mark;
+  if (Status status = recovery.Finish(mark.index, mark.server_time); !status.ok()) return status;
+  log.replayed = recovery.replayed();
+  // Clients will see what was replayed, so it must not be lost any more, and the witness must say
+  // so. RocksDB moved the write-ahead files into synced tables when it opened; the sync covers
+  // whatever it left in them.
+  if (Status status = log.segments->Sync(); !status.ok()) return status;
+  log.witness_mark.index = log.replayed.last;
+  log.witness_mark.server_time = log.replayed.server_time;
+  if (Status status = log.witness.Write(log.witness_mark); !status.ok()) return status;
+  out = log.replayed;
+  return Status::Ok();
+}
+
+Status RocksLog::Start() {
+  Impl& log = *impl_;
+  ++log.history.epoch;
+  if (Status status = log.segments->WriteHistory(EncodeHistory(log.history)); !status.ok())
+    return status;
+  log.witness_mark.epoch = log.history.epoch;
+  if (Status status = log.witness.Write(log.witness_mark); !status.ok()) return status;
+  log.written = log.replayed.last;
+  log.written_time = log.replayed.server_time;
+  log.durable.store(log.written, std::memory_order_release);
+  log.queue.StartAfter(log.written);
+  log.segments->StartHousekeeper(log.written);
+  log.witness_writer.emplace(log.witness, log.witness_mark, log.space,
+                             [&log](const Status& status) { log.Die(status); });
+  log.witness_writer->Start();
+  log.thread = std::thread([&log] { log.Run(); });
+  return Status::Ok();
+}
+
+// --- The log thread
+// ------------------------------------------------------------------------------------------
+
+void RocksLog::Impl::Run() {
+  LogQueue::Taken taken;
+  for (;;) {
+    const bool due = written > durable.load(std::memory_order_relaxed) &&
+                     background_sync.load(std::memory_order_relaxed);
+    queue.Take({.durable = durable.load(std::memory_order_relaxed),
+                .gather_until = gather_until,
+                .sync_due = due ? unsynced_since + kBackgroundSync : Clock::time_point::max()},
+               taken);
+    if (taken.stopped || !WriteTaken(taken)) return;
+  }
+}
+
+bool RocksLog::Impl::WriteTaken(LogQueue::Taken& taken) {
+  const Index durable_before = durable.load(std::memory_order_relaxed);
+  const auto now = Clock::now();
+  if (written == durable_before) unsynced_since = now;
+  const bool due =
+      background_sync.load(std::memory_order_relaxed) && now >= unsynced_since + kBackgroundSync;
+  const bool sync = taken.sync_wanted > durable_before || (due && written > durable_before);
+  Status status = Append(taken, sync);
+  if (status.ok() && sync && taken.used == 0) {
+    status = TimedSync([this] { return segments->Sync(); });
+  }
+  if (!status.ok()) {
+    Die(status);
+    return false;
+  }
+  const bool decongested = queue.Written();
+  // RocksDB may have told of a failed flush meanwhile: then nothing is promised any more.
+  if (dead.load(std::memory_order_acquire)) return false;
+  gather_until = Clock::now() + kGather;
+  if (sync) {
+    Publish();
+  } else if (decongested) {
+    WakeAll();
+  }
+  return true;
+}
+
+// Group commit: one sync, with the last record, serves everything that queued up during the last
+// one.
+Status RocksLog::Impl::Append(LogQueue::Taken& taken, bool sync) {
+  Index first = taken.first;
+  for (size_t i = 0; i < taken.used; ++i) {
+    RecordBuilder& record = taken.records[i];
+    const std::string_view sealed = record.Seal({.history = history.id,
+                                                 .epoch = history.epoch,
+                                                 .first = first,
+                                                 .acked = durable.load(std::memory_order_relaxed)});
+    const LogSegments::Span span{.first = first, .last = first + record.count() - 1};
+    const bool last = i + 1 == taken.used;
+    Status status = sync && last ? TimedSync([&] { return segments->Append(span, sealed, true); })
+                                 : segments->Append(span, sealed, false);
+    if (!status.ok()) return status;
+    Add(records, 1);
+    Add(batches, record.count());
+    Add(bytes, sealed.size());
+    written = span.last;
+    written_time = std::max(written_time, record.server_time());
+    first = span.last + 1;
+  }
+  return Status::Ok();
+}
+
+template <typename Call>
+Status RocksLog::Impl::TimedSync(Call call) {
+  witness_writer->GoBesideSync();
+  const auto begin = Clock::now();
+  Status status = call();
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
+  const auto us = static_cast<uint64_t>(took.count());
+  const auto* const bound = std::upper_bound(kSyncBoundsUs.begin(), kSyncBoundsUs.end(), us);
+  Add(sync_histogram[static_cast<size_t>(bound - kSyncBoundsUs.begin())], 1);
+  Add(syncs, 1);
+  sync_last_us.store(us, std::memory_order_relaxed);
+  return status;
+}
+
+void RocksLog::Impl::Publish() {
+  // Before a Flush returns and asks the witness to tell it.
+  witness_writer->Note(written, written_time);
+  durable.store(written, std::memory_order_release);
+  { const std::lock_guard lock(flush_mutex); }
+  flushed.notify_all();
+  WakeAll();
+  segments->NoteDurable(written);
+}
+
+void RocksLog::Impl::WakeAll() {
+  for (Waker* waker : wakers) waker->Wake();
+}
+
+void RocksLog::Impl::Die(const Status& status) {
+  if (dead.exchange(true, std::memory_order_acq_rel)) return;
+  { const std::lock_guard lock(flush_mutex); }
+  flushed.notify_all();
+  options.fatal(status);
+}
+
+// --- Any thread
+// ----------------------------------------------------------------------------------------------
+
+Index RocksLog::Push(const Batch& batch) { return impl_->queue.Push(batch); }
+Index RocksLog::LastPushed() const { return impl_->queue.LastPushed(); }
+Index RocksLog::Durable() const { return impl_->durable.load(std::memory_order_acquire); }
+bool RocksLog::Congested() const { return impl_->queue.Congested(); }
+bool RocksLog::LowOnDisk() const { return impl_->space.low(); }
+const History& RocksLog::history() const { return impl_->history; }
+
+void RocksLog::RequestSync(Index index) {
+  if (index > Durable()) impl_->queue.RequestSync(index);
+}
+
+void RocksLog::AddWaker(Waker* waker) {
+  Invariant(!impl_->thread.joinable());
+  impl_->wakers.push_back(waker);
+}
+
+Status RocksLog::Flush() {
+  Impl& log = *impl_;
+  const Index last = LastPushed();
+  RequestSync(last);
+  {
+    std::unique_lock lock(log.flush_mutex);
+    log.flushed.wait(lock, [&] { return Durable() >= last || log.dead.load(); });
+  }
+  if (log.dead.load()) return Status::Io("the log has failed");
+  return log.witness_writer->WriteNow();
+}
+
+void RocksLog::SetSyncPolicies(SyncPolicy stock, SyncPolicy ordinary) {
+  impl_->background_sync.store(Impl::Background(stock, ordinary), std::memory_order_relaxed);
+  // What was written under the old policy must not wait for a next batch that may never come.
+  RequestSync(LastPushed());
+}
+
+void RocksLog::SetDiskReserve(uint64_t bytes) { impl_->space.SetReserve(bytes); }
+void RocksLog::NoteTime(UnixMs now) { impl_->witness_writer->NoteTime(now); }
+void RocksLog::Trim(Index keep_from) { impl_->segments->Trim(keep_from); }
+
+LogStats RocksLog::Stats() const {
+  const Impl& log = *impl_;
+  LogStats stats;
+  stats.records = log.records.load(std::memory_order_relaxed);
+  stats.batches = log.batches.load(std::memory_order_relaxed);
+  stats.bytes = log.bytes.load(std::memory_order_relaxed);
+  stats.syncs = log.syncs.load(std::memory_order_relaxed);
+  stats.sync_last_us = log.sync_last_us.load(std::memory_order_relaxed);
+  for (size_t i = 0; i < stats.sync_histogram.size(); ++i) {
+    stats.sync_histogram[i] = log.sync_histogram[i].load(std::memory_order_relaxed);
+  }
+  stats.queue_bytes = log.queue.Bytes();
+  stats.last_index = LastPushed();
+  stats.durable_index = Durable();
+  stats.witness_index = log.witness_writer ? log.witness_writer->written() : log.witness_mark.index;
+  stats.segments = log.segments->Count();
+  stats.disk_bytes = log.segments->DiskBytes();
+  stats.write_stalls = log.segments->WriteStalls();
+  stats.disk_free_bytes = log.space.free_bytes();
+  stats.low_on_disk = log.space.low();
+  return stats;
+}
+
+Status RefuseDirectoryWithLog(const std::string& directory) {
+  if (!Exists(directory + "/witness") && !Exists(directory + "/db")) return Status::Ok();
+  return Status::Invalid(
+      "the data directory " + directory +
+      " holds a log, whose data 'appendonly no' would not show; set 'appendonly yes', "
+      "or 'dir' to an empty or new directory");
+}
+
+}  // namespace holdfast

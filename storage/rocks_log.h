@@ -1,0 +1,122 @@
+// RocksLog: the log on disk. Records are rows of a RocksDB; its write-ahead log is what is synced.
+//
+// Threads: any thread pushes (one short lock, a copy). The log thread takes whatever is queued,
+// writes it as one record (more when it exceeds 1 MiB), syncs if somebody waits or the second is
+// over, publishes the durable index and wakes the shards: one sync serves every batch that queued
+// up during the last one. The witness thread writes the witness beside the next sync. The
+// housekeeper makes the next segment ahead, drops trimmed ones and looks at the free space. No
+// event loop ever waits for a disk.
+//
+// Life: Open, Replay once, AddWaker, Start, then Push...; Flush for the clean stop, then destroy.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "storage/history.h"
+#include "storage/log.h"
+
+namespace rocksdb {
+class FileSystem;
+}
+
+namespace holdfast {
+
+struct RocksLogOptions {
+  std::string directory;
+  FatalHandler fatal;  // required
+  // Pushed but not yet written, beyond which Congested() is true (it ends at half of this).
+  uint64_t queue_bytes_max = uint64_t{64} << 20;
+  uint64_t segment_bytes = uint64_t{256} << 20;
+  // Free bytes below which LowOnDisk() is true; 0 switches the watch off.
+  uint64_t disk_reserve_bytes = uint64_t{256} << 20;
+  SyncPolicy stock_sync = SyncPolicy::kAlways;
+  SyncPolicy ordinary_sync = SyncPolicy::kEverySecond;
+  // Tests: stands between RocksDB and the disk, to fail or to watch. Null: the disk itself.
+  std::shared_ptr<rocksdb::FileSystem> file_system;
+};
+
+// Figures since the start unless said otherwise. Each is exact, the set is not of one instant.
+struct LogStats {
+  uint64_t records = 0;
+  uint64_t batches = 0;
+  uint64_t bytes = 0;  // of records, headers included
+  uint64_t syncs = 0;
+  uint64_t sync_last_us = 0;
+  // Syncs that took less than 100 us, 300 us, 1 ms, 3 ms, 10 ms, 30 ms, 100 ms, and those that took
+  // longer.
+  std::array<uint64_t, 8> sync_histogram{};
+  uint64_t queue_bytes = 0;      // now
+  Index last_index = 0;          // now
+  Index durable_index = 0;       // now
+  Index witness_index = 0;       // now, as the witness on disk has it
+  uint64_t segments = 0;         // now, the one made ahead included
+  uint64_t disk_bytes = 0;       // now, all files of the database
+  uint64_t write_stalls = 0;     // RocksDB slowed or stopped the log thread
+  uint64_t disk_free_bytes = 0;  // as last looked at
+  bool low_on_disk = false;
+};
+
+class RocksLog final : public Log {
+ public:
+  // Creates the directory if it is missing, or takes an empty one, or one of ours; locks it and
+  // checks it. kBusy: another process has it. kInvalid: not a directory, not ours, not permitted.
+  // kDamaged: ours, but not as we left it; the text names what, and the remedy.
+  static Status Open(const RocksLogOptions& options, std::unique_ptr<RocksLog>& out);
+
+  // Not flushed: what was not written yet is lost as with kill -9 (Flush first for a clean stop).
+  ~RocksLog() override;
+
+  // Once, after Open. Hands over every batch in index order, after checking each record, that
+  // nothing is missing between them, that they begin no later than the oldest cut and reach every
+  // cut and the witness. kDamaged (naming the index and the remedy) otherwise, or what `fn`
+  // returned first. When it returns Ok, everything replayed is durable: also what a killed process
+  // had written but not synced.
+  Status Replay(const Cuts& cuts, const ReplayFn& fn, Replayed& out);
+
+  // Once, after Replay. Opens a new epoch, durably, and starts the threads.
+  Status Start();
+
+  Index Push(const Batch& batch) override;
+  Index LastPushed() const override;
+  Index Durable() const override;
+  void RequestSync(Index index) override;
+  bool Keeps() const override { return true; }
+  bool Congested() const override;
+  void AddWaker(Waker* waker) override;
+  bool LowOnDisk() const override;
+  // Also brings the witness up to date.
+  Status Flush() override;
+
+  // Any thread. A second after a batch was written it is synced if either level asks for it.
+  void SetSyncPolicies(SyncPolicy stock, SyncPolicy ordinary);
+  // Any thread. Takes effect at the next look, within 100 ms.
+  void SetDiskReserve(uint64_t bytes);
+
+  // Any thread. The server clock as it is now: an idle log's witness carries it, so that a clock
+  // that was set back while the server was down shows. Call it about once a second, after Start.
+  void NoteTime(UnixMs now);
+
+  // Any thread. Batches below `keep_from` are no longer needed: segments that hold no others are
+  // dropped, lowest first, in the background.
+  void Trim(Index keep_from);
+
+  // Any thread. Lists the database's files for disk_bytes, so not on a hot path.
+  LogStats Stats() const;
+
+  // Of the directory: drawn when it was made. The epoch is the current one after Start.
+  const History& history() const;
+
+ private:
+  struct Impl;
+  explicit RocksLog(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// For `appendonly no`: kInvalid if `directory` holds a log, whose data would seem lost.
+Status RefuseDirectoryWithLog(const std::string& directory);
+
+}  // namespace holdfast

@@ -1,0 +1,125 @@
+#include "storage/witness.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "storage/base/bytes.h"
+#include "storage/base/invariant.h"
+#include "storage/checksum.h"
+#include "storage/data_directory.h"
+
+namespace holdfast {
+namespace {
+
+constexpr uint32_t kFormat = 0x31574648;  // "HFW1"
+constexpr size_t kSlotBytes = 60;
+constexpr size_t kHashAt = 52;
+constexpr off_t kSlotStride = 4096;
+constexpr size_t kFileBytes = 2 * kSlotStride;
+
+std::string EncodeSlot(uint64_t sequence, const WitnessMark& mark) {
+  std::string slot;
+  AppendInt(slot, kFormat);
+  AppendInt(slot, sequence);
+  slot.append(mark.history.view());
+  AppendInt(slot, mark.epoch);
+  AppendInt(slot, mark.index);
+  AppendInt(slot, ToUnixMs(mark.server_time));
+  AppendInt(slot, Checksum(slot));
+  Invariant(slot.size() == kSlotBytes);
+  return slot;
+}
+
+struct WitnessSlot {
+  uint64_t sequence = 0;
+  WitnessMark mark;
+};
+
+std::optional<WitnessSlot> DecodeSlot(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const auto format = reader.Int<uint32_t>();
+  WitnessSlot slot;
+  slot.sequence = reader.Int<uint64_t>();
+  const std::string_view history = reader.Bytes(16);
+  slot.mark.epoch = reader.Int<uint64_t>();
+  slot.mark.index = reader.Int<Index>();
+  slot.mark.server_time = FromUnixMs(reader.Int<int64_t>());
+  const auto hash = reader.Int<uint64_t>();
+  if (!reader.AtEnd() || format != kFormat || hash != Checksum(bytes.substr(0, kHashAt))) {
+    return std::nullopt;
+  }
+  std::memcpy(slot.mark.history.bytes.data(), history.data(), history.size());
+  return slot;
+}
+
+Status WriteAll(int fd, std::string_view bytes, off_t at, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t wrote = pwrite(fd, bytes.data(), bytes.size(), at);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) return Status::FromErrno("writing " + path, errno);
+    bytes.remove_prefix(static_cast<size_t>(wrote));
+    at += wrote;
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Witness::~Witness() {
+  if (fd_ >= 0) close(fd_);
+}
+
+Status Witness::Create(const std::string& path, const WitnessMark& mark) {
+  std::string file(kFileBytes, '\0');
+  file.replace(0, kSlotBytes, EncodeSlot(0, mark));
+  file.replace(kSlotStride, kSlotBytes, EncodeSlot(1, mark));
+  // Under another name until it is whole: a crash in between leaves none, not half of one.
+  const std::string draft = path + ".new";
+  const int fd = open(draft.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0640);
+  if (fd < 0) return Status::FromErrno("making " + draft, errno);
+  Status status = WriteAll(fd, file, 0, draft);
+  if (status.ok() && fsync(fd) != 0) status = Status::FromErrno("syncing " + draft, errno);
+  close(fd);
+  if (!status.ok()) return status;
+  if (rename(draft.c_str(), path.c_str()) != 0) return Status::FromErrno("naming " + path, errno);
+  return SyncDirectoryOf(path);
+}
+
+Status Witness::Open(const std::string& path, WitnessMark& out) {
+  Invariant(fd_ < 0);
+  fd_ = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (fd_ < 0) {
+    if (errno == ENOENT) return Status::NotFound(path + " is missing");
+    return Status::FromErrno("opening " + path, errno);
+  }
+  path_ = path;
+  std::optional<WitnessSlot> newest;
+  for (const off_t at : {off_t{0}, kSlotStride}) {
+    std::array<char, kSlotBytes> bytes{};
+    const ssize_t got = pread(fd_, bytes.data(), bytes.size(), at);
+    if (got < 0) return Status::FromErrno("reading " + path, errno);
+    const auto slot = DecodeSlot({bytes.data(), static_cast<size_t>(got)});
+    if (slot && (!newest || slot->sequence > newest->sequence)) newest = slot;
+  }
+  if (!newest) return Status::Damaged(path + " has no valid slot");
+  sequence_ = newest->sequence;
+  out = newest->mark;
+  return Status::Ok();
+}
+
+Status Witness::Write(const WitnessMark& mark) {
+  Invariant(fd_ >= 0);
+  ++sequence_;
+  const off_t at = sequence_ % 2 == 0 ? 0 : kSlotStride;
+  if (Status status = WriteAll(fd_, EncodeSlot(sequence_, mark), at, path_); !status.ok())
+    return status;
+  if (fdatasync(fd_) != 0) return Status::FromErrno("syncing " + path_, errno);
+  return Status::Ok();
+}
+
+}  // namespace holdfast

@@ -1,0 +1,340 @@
+#include "tests/sim/sale_sim.h"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "protocol/resp_value.h"
+#include "storage/memory_log.h"
+#include "tests/sim/cluster.h"
+
+namespace holdfast {
+namespace {
+
+constexpr int kSkus = 4;
+constexpr int kHoldIds = 40;  // few, so that retries and clashes happen
+constexpr int kClients = 6;
+constexpr int kStepsToSettle = 20'000;
+
+// Calls durable what was only pushed: the fault "ack before sync".
+class LyingLog final : public Log {
+ public:
+  explicit LyingLog(MemoryLog& log) : log_(log) {}
+  Index Push(const Batch& batch) override { return log_.Push(batch); }
+  Index LastPushed() const override { return log_.LastPushed(); }
+  Index Durable() const override { return log_.LastPushed(); }
+  void RequestSync(Index index) override { log_.RequestSync(index); }
+  bool Keeps() const override { return true; }
+  bool Congested() const override { return log_.Congested(); }
+  void AddWaker(Waker* waker) override { log_.AddWaker(waker); }
+  Status Flush() override { return log_.Flush(); }
+
+ private:
+  MemoryLog& log_;
+};
+
+// ---- what was promised
+
+// Of a hold or a SKU: the furthest that any acknowledged answer told.
+struct HoldFact {
+  std::string state;
+};
+struct SkuFact {
+  int64_t seq = 0;
+  int64_t sold = 0;
+};
+
+class Oracle {
+ public:
+  using Words = std::vector<std::string>;
+
+  // An answer left the server. Returns what is wrong with it, if it is wrong by itself.
+  std::optional<std::string> Heard(const Words& asked, const RespValue& reply) {
+    const RespNode& root = reply.root();
+    if (root.type == RespType::kError) return std::nullopt;
+    if (asked[0] == "STOCK.GET") return HeardStock(asked[1], reply);
+    if (asked[0] == "INCR") return std::nullopt;
+    if (asked[0] != "RESERVE" && asked[0] != "CONFIRM" && asked[0] != "RELEASE")
+      return std::nullopt;
+    const std::string status(reply.Child(root, 0)->text);
+    const bool final_state = status == "CONFIRMED" || status == "RELEASED" || status == "EXPIRED";
+    if (!final_state && status != "HELD") return std::nullopt;  // a refusal
+    HoldFact& fact = holds[{asked[1], asked[2]}];
+    if (auto wrong = Contradiction(fact.state, status)) {
+      return asked[1] + " " + asked[2] + ": " + *wrong;
+    }
+    fact.state = status;
+    return std::nullopt;
+  }
+
+  // HELD may become anything, EXPIRED may be confirmed by RECLAIM, nothing else moves.
+  static std::optional<std::string> Contradiction(const std::string& told, const std::string& now) {
+    const bool fine =
+        told.empty() || told == now || told == "HELD" || (told == "EXPIRED" && now == "CONFIRMED");
+    if (fine) return std::nullopt;
+    return "told " + told + ", now " + now;
+  }
+
+  std::map<std::pair<std::string, std::string>, HoldFact> holds;
+  std::map<std::string, SkuFact> skus;
+
+ private:
+  std::optional<std::string> HeardStock(const std::string& sku, const RespValue& reply) {
+    const auto figure = [&](std::string_view name) {
+      return reply.Field(reply.root(), name)->integer;
+    };
+    if (figure("available") + figure("held") + figure("sold") != figure("supplied")) {
+      return sku + " does not balance";
+    }
+    SkuFact& fact = skus[sku];
+    if (figure("seq") < fact.seq) return sku + ": seq went back";
+    if (figure("sold") < fact.sold) return sku + ": units were sold and are not any more";
+    fact = {.seq = figure("seq"), .sold = figure("sold")};
+    return std::nullopt;
+  }
+};
+
+// ---- one life of the server, from a start to a crash
+
+class Life {
+ public:
+  Life(const SaleSimOptions& options, std::mt19937_64& random, MemoryDisk disk, Oracle& oracle,
+       UnixMs now)
+      : options_(options),
+        random_(random),
+        log_({.history = disk.history, .fatal = [](const Status&) {}}, disk),
+        liar_(log_),
+        oracle_(oracle) {
+    Log& log = options.honest ? static_cast<Log&>(log_) : liar_;
+    Config config;
+    config.restart_grace = std::chrono::seconds(0);
+    cluster_ = std::make_unique<Cluster>(options.shards, log, disk.history.hash_seed, config, now);
+  }
+
+  std::optional<std::string> Recover() {
+    Replayed replayed;
+    const Status status = log_.Replay(
+        Cuts{},
+        [&](Index, std::string_view mutations) {
+          return cluster_->Replay(mutations) ? Status::Ok() : Status::Damaged("cannot apply");
+        },
+        replayed);
+    // The witness of a lying log proves a loss that the oracle is to find: it counts as found.
+    if (!status.ok()) return "recovery: " + status.text();
+    cluster_->FinishRecovery();
+    for (int i = 0; i < kClients; ++i) {
+      clients_.push_back({&cluster_->Connect(Below(options_.shards)), {}});
+    }
+    return std::nullopt;
+  }
+
+  // Everything that was ever acknowledged must be so.
+  std::optional<std::string> CheckPromises() {
+    for (const auto& [id, fact] : std::map(oracle_.holds)) {
+      if (auto wrong = Ask({"HOLD.GET", id.first, id.second})) return wrong;
+      if (answer_.root().type == RespType::kNull)
+        return id.second + " was " + fact.state + " and is gone";
+      const std::string now(answer_.Field(answer_.root(), "state")->text);
+      if (auto wrong = Oracle::Contradiction(fact.state, now)) return id.second + ": " + *wrong;
+    }
+    for (const auto& [sku, fact] : std::map(oracle_.skus)) {
+      if (auto wrong = Ask({"STOCK.GET", sku})) return wrong;  // the oracle compares seq and sold
+      if (answer_.root().type == RespType::kError) return sku + " is gone";
+      if (auto wrong = Ask({"STOCK.AUDIT", sku})) return wrong;
+      if (answer_.Field(answer_.root(), "bad")->integer != 0) return sku + " fails its audit";
+    }
+    return CheckOrdinaryKeys();
+  }
+
+  std::optional<std::string> MakeSkus() {
+    for (int sku = 0; sku < kSkus; ++sku) {
+      const std::string limit = sku % 2 == 0 ? "0" : "3";
+      if (auto wrong = Ask(
+              {"STOCK.CREATE", Sku(sku), std::to_string(8 + sku), "LIMIT", limit, "TTL", "5"})) {
+        return wrong;
+      }
+    }
+    return std::nullopt;
+  }
+
+  std::optional<std::string> Live() {
+    for (int step = 0; step < options_.steps && !problem_; ++step) Step();
+    return problem_;
+  }
+
+  MemoryDisk Crash() {
+    if (Below(3) == 0) return log_.Kill();
+    return log_.LosePower(log_.UnsyncedBytes() == 0
+                              ? 0
+                              : static_cast<size_t>(random_()) % (log_.UnsyncedBytes() + 1));
+  }
+  UnixMs now() const { return cluster_->now(); }
+
+ private:
+  struct Buyer {
+    SimClient* sim;
+    std::deque<std::vector<std::string>> asked;
+  };
+
+  int Below(int n) { return static_cast<int>(random_() % static_cast<uint64_t>(n)); }
+  static std::string Sku(int n) { return "sku-" + std::to_string(n); }
+
+  void Step() {
+    switch (Below(12)) {
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+        Send(clients_[static_cast<size_t>(Below(kClients))], RandomCommand());
+        break;
+      case 4:
+      case 5:
+        cluster_->EndTurn(Below(options_.shards));
+        break;
+      case 6:
+      case 7:
+        cluster_->Deliver(Below(options_.shards), Below(options_.shards));
+        break;
+      case 8:
+        log_.Step();
+        break;
+      case 9:
+        if (Below(3) == 0) log_.Sync();
+        break;
+      case 10:
+        cluster_->Wake(Below(options_.shards));
+        break;
+      default:
+        cluster_->Advance(DurationMs(Below(400)));
+        cluster_->Work(Below(options_.shards));
+        break;
+    }
+    HearAll();
+  }
+
+  std::vector<std::string> RandomCommand() {
+    const std::string sku = Sku(Below(kSkus));
+    const std::string hold = "hold-" + std::to_string(Below(kHoldIds));
+    switch (Below(10)) {
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+        // The id fixes units and buyer: a retry asks what was asked.
+        return {"RESERVE",           sku, hold, std::to_string(1 + hold.back() % 3), "BUYER",
+                "b" + hold.substr(5)};
+      case 4:
+        return {"CONFIRM", sku, hold};
+      case 5:
+        return {"CONFIRM", sku, hold, "RECLAIM"};
+      case 6:
+        return {"RELEASE", sku, hold};
+      case 7:
+      case 8:
+        return {"STOCK.GET", sku};
+      default:
+        return {"INCR", "{n}first"};
+    }
+  }
+
+  void Send(Buyer& buyer, std::vector<std::string> words) {
+    if (!cluster_->Execute(*buyer.sim, words)) return;
+    buyer.asked.push_back(words);
+    // Two keys of one slot, always raised one after the other: see CheckOrdinaryKeys.
+    if (words[0] == "INCR" && words[1] == "{n}first") Send(buyer, {"INCR", "{n}second"});
+  }
+
+  void HearAll() {
+    for (Buyer& buyer : clients_) Hear(buyer);
+  }
+  void Hear(Buyer& buyer) {
+    std::string& bytes = buyer.sim->received;
+    while (!bytes.empty()) {
+      const ReplyRead read = answer_.Read(bytes);
+      if (read.state != ReplyRead::State::kComplete || buyer.asked.empty()) {
+        problem_ = "a reply that nobody asked for";
+        return;
+      }
+      if (auto wrong = oracle_.Heard(buyer.asked.front(), answer_); wrong && !problem_)
+        problem_ = wrong;
+      last_answer_.assign(bytes, 0, read.bytes);
+      bytes.erase(0, read.bytes);
+      buyer.asked.pop_front();
+    }
+  }
+
+  // Sends, then turns every wheel until the reply is there; it stands in answer_.
+  std::optional<std::string> Ask(const std::vector<std::string>& words) {
+    Buyer& buyer = clients_.front();
+    Send(buyer, words);
+    for (int step = 0; step < kStepsToSettle && !buyer.asked.empty(); ++step) {
+      for (int shard = 0; shard < options_.shards; ++shard) {
+        for (int from = 0; from < options_.shards; ++from) cluster_->Deliver(from, shard);
+        cluster_->Work(shard);
+        cluster_->EndTurn(shard);
+      }
+      while (log_.Step()) {
+      }
+      log_.Sync();
+      for (int shard = 0; shard < options_.shards; ++shard) cluster_->Wake(shard);
+      HearAll();
+    }
+    if (!buyer.asked.empty()) return "no answer to " + words[0] + ": somebody was not woken";
+    answer_.Read(last_answer_);
+    return problem_;
+  }
+
+  // Ordinary keys may lose a suffix of the log, never something in its middle. Each buyer raises
+  // the first key, then the second: however the end was cut, they differ by what was under way.
+  std::optional<std::string> CheckOrdinaryKeys() {
+    int64_t raised[2] = {};
+    for (int key = 0; key < 2; ++key) {
+      if (auto wrong = Ask({"GET", key == 0 ? "{n}first" : "{n}second"})) return wrong;
+      const std::string text(answer_.root().text);
+      raised[key] = text.empty() ? 0 : std::stoll(text);
+    }
+    if (raised[1] > raised[0] || raised[1] < raised[0] - kClients) {
+      return "ordinary keys lost more than a suffix";
+    }
+    return std::nullopt;
+  }
+
+  const SaleSimOptions& options_;
+  std::mt19937_64& random_;
+  MemoryLog log_;
+  LyingLog liar_;
+  Oracle& oracle_;
+  std::unique_ptr<Cluster> cluster_;
+  std::vector<Buyer> clients_;
+  RespValue answer_;
+  std::string last_answer_;
+  std::optional<std::string> problem_;
+};
+
+}  // namespace
+
+std::optional<std::string> RunSaleSim(uint64_t seed, const SaleSimOptions& options) {
+  std::mt19937_64 random(seed);
+  MemoryDisk disk;
+  disk.history.id.bytes[0] = 'h';
+  disk.history.hash_seed.value = random();
+  Oracle oracle;
+  UnixMs now = FromUnixMs(1'795'288'322'993);
+  for (int life = 0; life <= options.crashes; ++life) {
+    Life server(options, random, std::move(disk), oracle, now);
+    if (auto wrong = server.Recover()) return "life " + std::to_string(life) + ": " + *wrong;
+    if (life == 0) {
+      if (auto wrong = server.MakeSkus()) return wrong;
+    }
+    if (auto wrong = server.CheckPromises()) return "life " + std::to_string(life) + ": " + *wrong;
+    if (auto wrong = server.Live()) return "life " + std::to_string(life) + ": " + *wrong;
+    now = server.now();
+    disk = server.Crash();
+  }
+  return std::nullopt;
+}
+
+}  // namespace holdfast

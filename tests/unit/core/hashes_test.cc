@@ -1,0 +1,107 @@
+#include "storage/core/hashes.h"
+
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace holdfast {
+namespace {
+
+std::map<std::string, std::string> Everything(const FieldMap& map) {
+  std::map<std::string, std::string> all;
+  map.ForEach([&](std::string_view field, std::string_view value) {
+    EXPECT_TRUE(all.emplace(field, value).second);
+  });
+  return all;
+}
+
+TEST(FieldMap, HoldsWhatAMapHolds) {
+  for (const unsigned seed : {1u, 2u, 3u}) {
+    for (const unsigned fields : {5u, 40u, 3'000u}) {
+      SCOPED_TRACE(std::to_string(seed) + " " + std::to_string(fields));
+      std::mt19937 random(seed);
+      FieldMap map(HashSeed{seed});
+      std::map<std::string, std::string> model;
+      for (int i = 0; i < 10'000; ++i) {
+        const std::string field = "f" + std::to_string(random() % fields);
+        if (random() % 3 != 0) {
+          const std::string value(random() % 40, static_cast<char>('a' + random() % 26));
+          ASSERT_EQ(map.Set(field, value), !model.contains(field));
+          model[field] = value;
+        } else {
+          ASSERT_EQ(map.Delete(field), model.erase(field) == 1);
+        }
+        ASSERT_EQ(map.size(), model.size());
+        const auto found = map.Get(field);
+        ASSERT_EQ(found.has_value(), model.contains(field));
+        if (found) {
+          ASSERT_EQ(*found, model[field]);
+        }
+      }
+      EXPECT_EQ(Everything(map), model);
+    }
+  }
+}
+
+TEST(FieldMap, StaysPackedWhileSmallAndKeepsTheOrderOfMaking) {
+  FieldMap map(HashSeed{1});
+  std::string expected;
+  for (size_t i = 0; i < kPackedFieldsMax; ++i) {
+    map.Set("f" + std::to_string(i), "v");
+    expected += "f" + std::to_string(i) + " ";
+  }
+  map.Set("f3", "a longer value than before");
+  EXPECT_TRUE(map.is_packed());
+  std::string order;
+  map.ForEach([&](std::string_view field, std::string_view) { order.append(field).append(" "); });
+  EXPECT_EQ(order, expected);
+}
+
+TEST(FieldMap, LeavesThePackedFormAtEitherLimitAndLosesNothing) {
+  FieldMap many(HashSeed{1});
+  for (size_t i = 0; i <= kPackedFieldsMax; ++i) many.Set("f" + std::to_string(i), "v");
+  EXPECT_FALSE(many.is_packed());
+  EXPECT_EQ(Everything(many).size(), kPackedFieldsMax + 1);
+
+  FieldMap big(HashSeed{1});
+  big.Set("small", "v");
+  big.Set("large", std::string(100'000, 'x'));
+  EXPECT_FALSE(big.is_packed());
+  EXPECT_EQ(big.Get("small"), "v");
+  EXPECT_EQ(big.Get("large")->size(), 100'000u);
+  EXPECT_FALSE(big.Set("large", "y"));
+  EXPECT_EQ(big.Get("large"), "y");
+}
+
+TEST(FieldMap, MemoryReturnsToThatOfAnEmptyMap) {
+  FieldMap map(HashSeed{1});
+  const size_t empty = map.MemoryBytes();
+  for (int i = 0; i < 5'000; ++i) map.Set(std::to_string(i), std::string(100, 'x'));
+  EXPECT_GT(map.MemoryBytes(), 5'000u * 100);
+  for (int i = 0; i < 5'000; ++i) map.Set(std::to_string(i), "");
+  EXPECT_LT(map.MemoryBytes(), 5'000u * 100);
+  for (int i = 0; i < 5'000; ++i) map.Delete(std::to_string(i));
+  EXPECT_EQ(map.MemoryBytes(), empty);
+}
+
+TEST(FieldMap, ScanVisitsEveryFieldOnce) {
+  for (const int fields : {0, 10, 2'000}) {
+    FieldMap map(HashSeed{1});
+    for (int i = 0; i < fields; ++i) map.Set(std::to_string(i), "v");
+    std::multiset<std::string> seen;
+    uint64_t from = 0;
+    do {
+      from = map.Scan(from, 10, [&](std::string_view field, std::string_view) {
+        seen.insert(std::string(field));
+      });
+    } while (from != 0);
+    EXPECT_EQ(seen.size(), static_cast<size_t>(fields));
+    EXPECT_EQ(std::set<std::string>(seen.begin(), seen.end()).size(), seen.size());
+  }
+}
+
+}  // namespace
+}  // namespace holdfast

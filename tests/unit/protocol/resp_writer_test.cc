@@ -1,0 +1,110 @@
+#include "protocol/resp_writer.h"
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+namespace holdfast {
+namespace {
+
+using namespace std::string_literals;
+
+// What `write` puts out in each version.
+template <typename Write>
+std::pair<std::string, std::string> InBoth(Write write) {
+  std::pair<std::string, std::string> out;
+  RespWriter resp2(out.first, RespVersion::kResp2);
+  RespWriter resp3(out.second, RespVersion::kResp3);
+  write(resp2);
+  write(resp3);
+  return out;
+}
+
+std::pair<std::string, std::string> Same(std::string text) { return {text, text}; }
+
+TEST(RespWriter, AppendsToWhatIsThere) {
+  std::string out = "+before\r\n";
+  RespWriter(out, RespVersion::kResp2).Ok();
+  EXPECT_EQ(out, "+before\r\n+OK\r\n");
+}
+
+TEST(RespWriter, WritesStringsAlikeInBothVersions) {
+  EXPECT_EQ(InBoth([](auto& w) { w.SimpleString("HELD"); }), Same("+HELD\r\n"));
+  EXPECT_EQ(InBoth([](auto& w) { w.Bulk(""); }), Same("$0\r\n\r\n"));
+  EXPECT_EQ(InBoth([](auto& w) { w.Bulk("a\r\n\0b"s); }), Same("$5\r\na\r\n\0b\r\n"s));
+  EXPECT_EQ(InBoth([](auto& w) { w.Bulk(std::string(12345, 'x')); }),
+            Same("$12345\r\n" + std::string(12345, 'x') + "\r\n"));
+}
+
+TEST(RespWriter, LetsNoErrorForgeAReply) {
+  EXPECT_EQ(InBoth([](auto& w) { w.Error("ERR unknown command 'a\r\n+OK\r\n'"); }),
+            Same("-ERR unknown command 'a  +OK  '\r\n"));
+}
+
+TEST(RespWriter, CleansNothingButTheError) {
+  std::string out = "+OK\r\n";
+  RespWriter(out, RespVersion::kResp2).Error("ERR\n");
+  EXPECT_EQ(out, "+OK\r\n-ERR \r\n");
+}
+
+TEST(RespWriter, WritesEveryInteger) {
+  for (const int64_t value :
+       {int64_t{0}, int64_t{1}, int64_t{9}, int64_t{10}, int64_t{-1}, int64_t{-10},
+        int64_t{1795288322993}, std::numeric_limits<int64_t>::max(),
+        std::numeric_limits<int64_t>::min()}) {
+    EXPECT_EQ(InBoth([&](auto& w) { w.Integer(value); }),
+              Same(":" + std::to_string(value) + "\r\n"));
+  }
+}
+
+TEST(RespWriter, HasOneNullInResp3AndTwoInResp2) {
+  EXPECT_EQ(InBoth([](auto& w) { w.Null(); }), std::pair("$-1\r\n"s, "_\r\n"s));
+  EXPECT_EQ(InBoth([](auto& w) { w.NullArray(); }), std::pair("*-1\r\n"s, "_\r\n"s));
+}
+
+TEST(RespWriter, FlattensWhatResp2HasNoTypeFor) {
+  EXPECT_EQ(InBoth([](auto& w) { w.Array(3); }), Same("*3\r\n"));
+  EXPECT_EQ(InBoth([](auto& w) { w.Array(1000); }), Same("*1000\r\n"));
+  EXPECT_EQ(InBoth([](auto& w) { w.Map(7); }), std::pair("*14\r\n"s, "%7\r\n"s));
+  EXPECT_EQ(InBoth([](auto& w) { w.Set(2); }), std::pair("*2\r\n"s, "~2\r\n"s));
+  EXPECT_EQ(InBoth([](auto& w) { w.Push(3); }), std::pair("*3\r\n"s, ">3\r\n"s));
+}
+
+TEST(RespWriter, WritesDoublesAsRedis70Does) {
+  const auto doubles = [](double value) { return InBoth([&](auto& w) { w.Double(value); }); };
+  EXPECT_EQ(doubles(0), std::pair("$1\r\n0\r\n"s, ",0\r\n"s));
+  EXPECT_EQ(doubles(3), std::pair("$1\r\n3\r\n"s, ",3\r\n"s));
+  EXPECT_EQ(doubles(0.1),
+            std::pair("$19\r\n0.10000000000000001\r\n"s, ",0.10000000000000001\r\n"s));
+  EXPECT_EQ(doubles(-1.5), std::pair("$4\r\n-1.5\r\n"s, ",-1.5\r\n"s));
+  EXPECT_EQ(doubles(1e300),
+            std::pair("$23\r\n1.0000000000000001e+300\r\n"s, ",1.0000000000000001e+300\r\n"s));
+  EXPECT_EQ(doubles(std::numeric_limits<double>::lowest()).second, ",-1.7976931348623157e+308\r\n");
+  EXPECT_EQ(doubles(std::numeric_limits<double>::denorm_min()).second,
+            ",4.9406564584124654e-324\r\n");
+}
+
+TEST(RespWriter, HasWordsForWhatIsNoNumber) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(InBoth([](auto& w) { w.Double(kInfinity); }), std::pair("$3\r\ninf\r\n"s, ",inf\r\n"s));
+  EXPECT_EQ(InBoth([](auto& w) { w.Double(-kInfinity); }),
+            std::pair("$4\r\n-inf\r\n"s, ",-inf\r\n"s));
+  EXPECT_EQ(InBoth([](auto& w) { w.Double(-kNan); }), std::pair("$3\r\nnan\r\n"s, ",nan\r\n"s));
+}
+
+TEST(RespWriter, WritesBooleansBigNumbersAndVerbatimText) {
+  EXPECT_EQ(InBoth([](auto& w) { w.Boolean(true); }), std::pair(":1\r\n"s, "#t\r\n"s));
+  EXPECT_EQ(InBoth([](auto& w) { w.Boolean(false); }), std::pair(":0\r\n"s, "#f\r\n"s));
+  EXPECT_EQ(InBoth([](auto& w) { w.BigNumber("-12345678901234567890"); }),
+            std::pair("$21\r\n-12345678901234567890\r\n"s, "(-12345678901234567890\r\n"s));
+  EXPECT_EQ(InBoth([](auto& w) { w.Verbatim("txt", "# Server\r\n"); }),
+            std::pair("$10\r\n# Server\r\n\r\n"s, "=14\r\ntxt:# Server\r\n\r\n"s));
+}
+
+}  // namespace
+}  // namespace holdfast

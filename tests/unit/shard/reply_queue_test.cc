@@ -1,0 +1,105 @@
+#include "server/shard/reply_queue.h"
+
+#include <gtest/gtest.h>
+
+namespace holdfast {
+namespace {
+
+class ReplyQueueTest : public testing::Test {
+ protected:
+  // A local reply that waits for `stamp`.
+  void Reply(std::string_view text, TurnStamp stamp) {
+    std::string& out = queue_.tail();
+    const size_t mark = out.size();
+    out += text;
+    queue_.Seal(mark, stamp);
+  }
+  // The turn ends; its changes get `index`.
+  void EndTurn(Index index) {
+    gate_.Pushed(index);
+    queue_.Resolve(gate_);
+  }
+  std::string Sent() {
+    std::string ready(queue_.ready());
+    queue_.Consume(ready.size());
+    return ready;
+  }
+
+  AckGate gate_;
+  ReplyQueue queue_;
+};
+
+TEST_F(ReplyQueueTest, WhatWaitsForNothingLeavesAtOnce) {
+  Reply("a", 0);
+  Reply("b", 0);
+  EXPECT_EQ(Sent(), "ab");
+  EXPECT_TRUE(queue_.empty());
+}
+
+TEST_F(ReplyQueueTest, AHeldReplyLeavesWhenItsIndexIsAcked) {
+  Reply("held", gate_.Current());
+  EndTurn(10);
+  EXPECT_TRUE(queue_.Release(9));
+  EXPECT_EQ(Sent(), "");
+  EXPECT_FALSE(queue_.Release(10));
+  EXPECT_EQ(Sent(), "held");
+}
+
+TEST_F(ReplyQueueTest, NothingOvertakesAHeldReply) {
+  Reply("a", 0);
+  Reply("B", gate_.Current());
+  Reply("c", 0);
+  EndTurn(10);
+  queue_.Release(9);
+  EXPECT_EQ(Sent(), "a");
+  queue_.Release(10);
+  EXPECT_EQ(Sent(), "Bc");
+}
+
+TEST_F(ReplyQueueTest, AReplyFromElsewhereKeepsItsPlace) {
+  const auto ticket = queue_.Expect();
+  Reply("local", 0);
+  const auto later = queue_.Expect();
+  EndTurn(10);
+  queue_.Fulfil(later, "third", 0);
+  queue_.Release(10);
+  EXPECT_EQ(Sent(), "");
+  EXPECT_EQ(queue_.awaited(), 1);
+  queue_.Fulfil(ticket, "first ", 0);
+  queue_.Release(10);
+  EXPECT_EQ(Sent(), "first localthird");
+}
+
+TEST_F(ReplyQueueTest, AReplyFromElsewhereWaitsForItsIndex) {
+  const auto ticket = queue_.Expect();
+  EndTurn(10);
+  queue_.Fulfil(ticket, "x", 30);
+  EXPECT_EQ(queue_.Resolve(gate_), 30);  // what somebody must ask the log to sync
+  EXPECT_TRUE(queue_.Release(29));
+  EXPECT_EQ(Sent(), "");
+  queue_.Release(30);
+  EXPECT_EQ(Sent(), "x");
+}
+
+TEST_F(ReplyQueueTest, RepliesOfTwoTurnsLeaveEachWithItsOwn) {
+  Reply("one", gate_.Current());
+  EndTurn(10);
+  Reply("two", gate_.Current());
+  EndTurn(20);
+  queue_.Release(10);
+  EXPECT_EQ(Sent(), "one");
+  queue_.Release(20);
+  EXPECT_EQ(Sent(), "two");
+}
+
+TEST_F(ReplyQueueTest, PartsOfAReplyMayLeaveSeparately) {
+  Reply("abcdef", 0);
+  queue_.Consume(2);
+  EXPECT_EQ(queue_.ready(), "cdef");
+  EXPECT_EQ(queue_.bytes(), 4);
+  queue_.Consume(4);
+  EXPECT_EQ(queue_.bytes(), 0);
+}
+
+}  // namespace
+}  // namespace holdfast

@@ -1,0 +1,222 @@
+// Three shards in one thread: what leaves, when, and in which order.
+#include "server/shard/router.h"
+
+#include <gtest/gtest.h>
+
+#include "storage/base/slot.h"
+#include "storage/memory_log.h"
+#include "tests/sim/cluster.h"
+
+namespace holdfast {
+namespace {
+
+class RouterTest : public testing::Test {
+ protected:
+  explicit RouterTest(int shards = 3)
+      : log_({.history = {}, .fatal = [](const Status&) {}}),
+        cluster_(shards, log_, HashSeed{1}, Config{}, FromUnixMs(1'795'288'322'993)) {}
+
+  // A key that lives on `shard`.
+  std::string KeyOn(int shard, const std::string& name) {
+    for (int i = 0;; ++i) {
+      const std::string key = name + std::to_string(i);
+      if (cluster_.state().map.OwnerOf(SlotOf(key)) == shard) return key;
+    }
+  }
+
+  void Turn() {
+    for (int shard = 0; shard < cluster_.shards(); ++shard) {
+      for (int from = 0; from < cluster_.shards(); ++from) {
+        while (cluster_.Deliver(from, shard)) {
+        }
+      }
+      cluster_.Work(shard);
+      cluster_.EndTurn(shard);
+    }
+  }
+  void Turns() {
+    for (int i = 0; i < 6; ++i) Turn();
+  }
+  void SyncLog() {
+    while (log_.Step()) {
+    }
+    log_.Sync();
+    for (int shard = 0; shard < cluster_.shards(); ++shard) cluster_.Wake(shard);
+  }
+  std::string Settled(SimClient& client) {
+    Turns();
+    SyncLog();
+    Turns();
+    SyncLog();
+    return std::exchange(client.received, {});
+  }
+  bool Send(SimClient& client, std::string_view line) {
+    return cluster_.Execute(client, Words(line));
+  }
+
+  MemoryLog log_;
+  Cluster cluster_;
+};
+
+TEST_F(RouterTest, AStockReplyLeavesOnlyWhenItsEffectIsDurable) {
+  SimClient& client = cluster_.Connect(0);
+  const std::string sku = KeyOn(0, "mask");
+  Send(client, "STOCK.CREATE " + sku + " 5");
+  EXPECT_EQ(Settled(client), "+OK\r\n");
+  Send(client, "RESERVE " + sku + " ord-1 2");
+  Turns();
+  while (log_.Step()) {
+  }
+  Turns();
+  EXPECT_EQ(client.received, "");  // written, not synced
+  SyncLog();
+  EXPECT_TRUE(client.received.starts_with("*4\r\n+HELD\r\n:2\r\n"));
+}
+
+TEST_F(RouterTest, ARefusalWaitsForTheReservationThatCausedIt) {
+  SimClient& ann = cluster_.Connect(0);
+  SimClient& joe = cluster_.Connect(0);
+  const std::string sku = KeyOn(0, "mask");
+  Send(ann, "STOCK.CREATE " + sku + " 1");
+  Settled(ann);
+  Send(ann, "RESERVE " + sku + " ord-1 1");
+  Send(joe, "RESERVE " + sku + " ord-2 1");
+  Turns();
+  EXPECT_EQ(joe.received, "");  // a crash now would give the unit back
+  SyncLog();
+  EXPECT_EQ(joe.received, "*4\r\n+SOLDOUT\r\n:0\r\n:0\r\n:0\r\n");
+}
+
+TEST_F(RouterTest, AConfirmDoesNotHoldUpRefusals) {
+  SimClient& ann = cluster_.Connect(0);
+  SimClient& joe = cluster_.Connect(0);
+  const std::string sku = KeyOn(0, "mask");
+  Send(ann, "STOCK.CREATE " + sku + " 1");
+  Send(ann, "RESERVE " + sku + " ord-1 1");
+  Settled(ann);
+  Send(ann, "CONFIRM " + sku + " ord-1");
+  Send(joe, "RESERVE " + sku + " ord-2 1");
+  Turns();
+  EXPECT_EQ(ann.received, "");
+  EXPECT_EQ(joe.received, "*4\r\n+SOLDOUT\r\n:0\r\n:0\r\n:0\r\n");
+}
+
+TEST_F(RouterTest, ARefusalWritesNothing) {
+  SimClient& client = cluster_.Connect(0);
+  const std::string sku = KeyOn(0, "mask");
+  Send(client, "STOCK.CREATE " + sku + " 1");
+  Send(client, "RESERVE " + sku + " ord-1 1");
+  Settled(client);
+  const Index before = log_.LastPushed();
+  for (int i = 0; i < 100; ++i)
+    Send(client, "RESERVE " + sku + " other-" + std::to_string(i) + " 1");
+  Turns();
+  EXPECT_EQ(log_.LastPushed(), before);
+  EXPECT_EQ(client.received.size(),
+            100 * std::string_view("*4\r\n+SOLDOUT\r\n:0\r\n:0\r\n:0\r\n").size());
+}
+
+TEST_F(RouterTest, OrdinaryKeysDoNotWaitForTheDisk) {
+  SimClient& client = cluster_.Connect(1);
+  Send(client, "SET " + KeyOn(1, "session") + " v");
+  Turn();
+  EXPECT_EQ(client.received, "+OK\r\n");
+}
+
+TEST_F(RouterTest, RepliesKeepTheOrderOfTheRequestsAcrossShards) {
+  SimClient& client = cluster_.Connect(0);
+  std::string expected;
+  for (int i = 0; i < 30; ++i) {
+    Send(client, "SET " + KeyOn(i % 3, "k") + " v" + std::to_string(i));
+    Send(client, "GET " + KeyOn(i % 3, "k"));
+    const std::string value = "v" + std::to_string(i);
+    expected += "+OK\r\n$" + std::to_string(value.size()) + "\r\n" + value + "\r\n";
+  }
+  EXPECT_EQ(Settled(client), expected);
+}
+
+TEST_F(RouterTest, AForwardedReservationWaitsForTheDiskToo) {
+  SimClient& client = cluster_.Connect(0);
+  const std::string sku = KeyOn(2, "mask");
+  Send(client, "STOCK.CREATE " + sku + " 5");
+  EXPECT_EQ(Settled(client), "+OK\r\n");
+  Send(client, "RESERVE " + sku + " ord-1 1");
+  Turns();
+  EXPECT_EQ(client.received, "");
+  EXPECT_TRUE(Settled(client).starts_with("*4\r\n+HELD\r\n"));
+}
+
+TEST_F(RouterTest, ACommandOverSeveralShardsIsABarrier) {
+  SimClient& client = cluster_.Connect(0);
+  const std::string here = KeyOn(0, "a");
+  const std::string there = KeyOn(1, "b");
+  Send(client, "SET " + there + " v");
+  EXPECT_TRUE(Send(client, "EXISTS " + here + " " + there));
+  EXPECT_FALSE(Send(client, "SET " + here + " v"));  // not before EXISTS is decided
+  EXPECT_EQ(Settled(client), "+OK\r\n:1\r\n");
+  EXPECT_TRUE(Send(client, "SET " + here + " v"));
+}
+
+TEST_F(RouterTest, AClientThatLeftIsForgotten) {
+  SimClient& client = cluster_.Connect(0);
+  Send(client, "GET " + KeyOn(1, "k"));
+  Send(client, "DBSIZE");
+  cluster_.Disconnect(client);
+  Turns();
+  SimClient& next = cluster_.Connect(0);
+  Send(next, "GET " + KeyOn(1, "k"));
+  EXPECT_EQ(Settled(next), "$-1\r\n");
+}
+
+TEST_F(RouterTest, MoreDueHoldsThanOneCommandMaySettleMakeItWaitAndNobodyElse) {
+  SimClient& client = cluster_.Connect(0);
+  SimClient& other = cluster_.Connect(0);
+  const std::string sku = KeyOn(0, "mask");
+  Send(client, "STOCK.CREATE " + sku + " 5000");
+  for (int i = 0; i < 3000; ++i)
+    Send(client, "RESERVE " + sku + " h" + std::to_string(i) + " 1 EX 1");
+  Settled(client);
+  cluster_.Advance(DurationMs(1001));
+  Send(client, "STOCK.AVAIL " + sku);
+  Send(other, "PING");
+  cluster_.EndTurn(0);
+  EXPECT_EQ(other.received, "+PONG\r\n");
+  EXPECT_EQ(client.received, "");
+  EXPECT_EQ(Settled(client), "*1\r\n:5000\r\n");  // exact: all of them are settled
+}
+
+TEST_F(RouterTest, TheTimerSettlesHoldsThatNobodyAsksFor) {
+  SimClient& client = cluster_.Connect(0);
+  const std::string sku = KeyOn(0, "mask");
+  Send(client, "STOCK.CREATE " + sku + " 5");
+  Send(client, "RESERVE " + sku + " h 1 EX 1");
+  Settled(client);
+  cluster_.Advance(DurationMs(1000));
+  Turns();
+  EXPECT_EQ(cluster_.shard(0).metrics().holds_expired.Get(),
+            0);  // the wheel looks every few milliseconds
+  cluster_.Advance(DurationMs(100));
+  Turns();
+  EXPECT_EQ(cluster_.shard(0).metrics().holds_expired.Get(), 1);
+}
+
+TEST_F(RouterTest, AfterARestartNoHoldFallsDueBeforeTheGrace) {
+  SimClient& client = cluster_.Connect(0);
+  const std::string sku = KeyOn(0, "mask");
+  Send(client, "STOCK.CREATE " + sku + " 5");
+  Send(client, "RESERVE " + sku + " h 1 EX 1");
+  Settled(client);
+  cluster_.state().grace_until_ms = ServerState::kGraceArmed;  // as recovery leaves it
+  cluster_.Advance(DurationMs(60'000));
+  Turns();
+  Send(client, "PING");  // from here the grace runs
+  cluster_.Advance(DurationMs(29'999));
+  Turns();
+  EXPECT_EQ(cluster_.shard(0).metrics().holds_expired.Get(), 0);
+  cluster_.Advance(DurationMs(200));
+  Turns();
+  EXPECT_EQ(cluster_.shard(0).metrics().holds_expired.Get(), 1);
+}
+
+}  // namespace
+}  // namespace holdfast

@@ -1,0 +1,302 @@
+// What a start must refuse, and what it must not: directories that were cut, flipped or mixed up
+// while the server was down.
+#include <algorithm>
+
+#include <gtest/gtest.h>
+#include <rocksdb/db.h>
+
+#include "storage/witness.h"
+#include "tests/unit/storage/rocks_log_test_support.h"
+
+namespace holdfast {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+std::string KeyOf(Index index) {
+  std::string key;
+  for (int shift = 56; shift >= 0; shift -= 8) key += static_cast<char>(index >> shift);
+  return key;
+}
+
+class DamageTest : public RocksLogTest {
+ protected:
+  // Three records in write-ahead files, as kill -9 leaves them: the directory of a server that
+  // still runs.
+  void LeaveThreeRecords() {
+    Start();
+    for (const char* text : {"first", "second", "third"}) AwaitDurable(Push(text, true));
+    ASSERT_TRUE(log_->Flush().ok());
+    const std::string live = dir_;
+    dir_ = temp_ / "killed";
+    std::filesystem::copy(live, dir_, std::filesystem::copy_options::recursive);
+    log_.reset();
+  }
+
+  // The rows of the log are RocksDB's: changes them behind our back.
+  template <typename Change>
+  void ChangeDatabase(Change change) {
+    log_.reset();
+    rocksdb::DBOptions options;
+    std::vector<std::string> names;
+    ASSERT_TRUE(rocksdb::DB::ListColumnFamilies(options, dir_ + "/db", &names).ok());
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    for (const std::string& name : names)
+      families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* raw = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(options, dir_ + "/db", families, &handles, &raw).ok());
+    const std::unique_ptr<rocksdb::DB> db(raw);
+    change(*db, handles);
+    for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
+  }
+
+  static rocksdb::ColumnFamilyHandle* Find(const std::vector<rocksdb::ColumnFamilyHandle*>& handles,
+                                           const std::string& name) {
+    const auto found = std::find_if(handles.begin(), handles.end(),
+                                    [&](const auto* handle) { return handle->GetName() == name; });
+    return found == handles.end() ? nullptr : *found;
+  }
+
+  std::string WalPath() const {
+    for (const auto& entry : std::filesystem::directory_iterator(dir_ + "/db")) {
+      if (entry.path().extension() == ".log" && entry.file_size() > 0) return entry.path().string();
+    }
+    return {};
+  }
+
+  void RaiseWitness(Index index) {
+    Witness witness;
+    WitnessMark mark;
+    ASSERT_TRUE(witness.Open(dir_ + "/witness", mark).ok());
+    mark.index = index;
+    ASSERT_TRUE(witness.Write(mark).ok());
+  }
+};
+
+TEST_F(DamageTest, KilledServersDirectoryOpensWhole) {
+  LeaveThreeRecords();
+  ASSERT_TRUE(TryStart().ok());
+  EXPECT_EQ(heard_.texts, (Texts{"first", "second", "third"}));
+}
+
+TEST_F(DamageTest, ALogThatEndsBeforeItsWitnessIsRefused) {
+  LeaveThreeRecords();
+  RaiseWitness(4);
+  ExpectDamaged("up to index 4");
+}
+
+TEST_F(DamageTest, ALostWriteAheadFileIsRefused) {
+  LeaveThreeRecords();
+  std::filesystem::remove(WalPath());
+  ExpectDamaged("up to index 3");
+}
+
+TEST_F(DamageTest, ATornWriteAheadFileIsRefusedIfItsEndWasDurable) {
+  LeaveThreeRecords();
+  const std::string wal = ReadFile(WalPath());
+  const size_t third = wal.find("third");
+  ASSERT_NE(third, std::string::npos);
+  WriteFile(WalPath(), wal.substr(0, third));
+  ExpectDamaged("up to index 3");
+}
+
+// RocksDB opens some of these without a word and drops what follows; the witness must tell.
+TEST_F(DamageTest, AFlippedBitInAWriteAheadHeaderLosesNothingSilently) {
+  LeaveThreeRecords();
+  const std::string image = dir_;
+  const std::string wal_path = WalPath();
+  const std::string wal = ReadFile(wal_path);
+  const std::string wal_name = std::filesystem::path(wal_path).filename().string();
+  // A write-ahead record: crc:4 length:2 type:1, then the batch, which begins with 12 bytes of its
+  // own.
+  const size_t header_bytes = 7;
+  const size_t first_length =
+      static_cast<unsigned char>(wal[4]) + static_cast<unsigned char>(wal[5]) * 256U;
+  const size_t second = header_bytes + first_length;
+  ASSERT_GT(wal.find("second"), second);
+  int refused = 0;
+  for (size_t bit = 0; bit < header_bytes * 8; ++bit) {
+    dir_ = temp_ / ("flipped" + std::to_string(bit));
+    std::filesystem::copy(image, dir_, std::filesystem::copy_options::recursive);
+    std::string bad = wal;
+    bad[second + bit / 8] = static_cast<char>(bad[second + bit / 8] ^ (1 << (bit % 8)));
+    WriteFile(dir_ + "/db/" + wal_name, bad);
+    std::unique_ptr<RocksLog> log;
+    heard_ = {};
+    Status status = RocksLog::Open(Options(), log);
+    if (status.ok()) status = log->Replay({}, heard_.Listener(), replayed_);
+    if (status.ok()) {
+      EXPECT_EQ(heard_.texts.size(), 3U) << "bit " << bit << " lost records without a word";
+    } else {
+      EXPECT_EQ(status.code(), Status::Code::kDamaged) << status.text();
+      ++refused;
+    }
+    log.reset();
+    std::filesystem::remove_all(dir_);
+  }
+  EXPECT_GT(refused, 0);
+}
+
+TEST_F(DamageTest, AMissingWitnessIsRefused) {
+  LeaveThreeRecords();
+  std::filesystem::remove(dir_ + "/witness");
+  ExpectDamaged("witness");
+}
+
+TEST_F(DamageTest, AWitnessWithoutAValidSlotIsRefused) {
+  LeaveThreeRecords();
+  WriteFile(dir_ + "/witness", std::string(8192, 'x'));
+  ExpectDamaged("no valid slot");
+}
+
+TEST_F(DamageTest, AWitnessWhoseNewerSlotIsTornStillServes) {
+  LeaveThreeRecords();
+  std::string witness = ReadFile(dir_ + "/witness");
+  const size_t newer = witness.substr(4, 8) > witness.substr(4096 + 4, 8) ? 0 : 4096;
+  witness[newer + 30] = static_cast<char>(witness[newer + 30] ^ 1);
+  WriteFile(dir_ + "/witness", witness);
+  ASSERT_TRUE(TryStart().ok());
+  EXPECT_EQ(heard_.texts.size(), 3U);
+}
+
+TEST_F(DamageTest, AnothersWitnessIsRefused) {
+  LeaveThreeRecords();
+  const std::string mine = dir_;
+  dir_ = temp_ / "other";
+  Start();
+  log_.reset();
+  std::filesystem::copy(dir_ + "/witness", mine + "/witness",
+                        std::filesystem::copy_options::overwrite_existing);
+  dir_ = mine;
+  ExpectDamaged("not the witness");
+}
+
+TEST_F(DamageTest, AMissingDatabaseIsRefused) {
+  LeaveThreeRecords();
+  std::filesystem::remove_all(dir_ + "/db");
+  ExpectDamaged("up to index 3");
+}
+
+TEST_F(DamageTest, AMissingRecordIsRefusedAndNamed) {
+  LeaveThreeRecords();
+  ChangeDatabase([](rocksdb::DB& db, const auto& handles) {
+    ASSERT_TRUE(db.Delete({}, Find(handles, "log-1"), KeyOf(2)).ok());
+  });
+  ExpectDamaged("index 2");
+}
+
+TEST_F(DamageTest, AChangedRecordIsRefusedAndNamed) {
+  LeaveThreeRecords();
+  ChangeDatabase([](rocksdb::DB& db, const auto& handles) {
+    std::string record;
+    ASSERT_TRUE(db.Get({}, Find(handles, "log-1"), KeyOf(3), &record).ok());
+    record.back() = static_cast<char>(record.back() ^ 4);
+    ASSERT_TRUE(db.Put({}, Find(handles, "log-1"), KeyOf(3), record).ok());
+  });
+  ExpectDamaged("index 3");
+}
+
+TEST_F(DamageTest, ARecordUnderAnotherIndexIsRefused) {
+  LeaveThreeRecords();
+  ChangeDatabase([](rocksdb::DB& db, const auto& handles) {
+    rocksdb::ColumnFamilyHandle* log = Find(handles, "log-1");
+    std::string record;
+    ASSERT_TRUE(db.Get({}, log, KeyOf(3), &record).ok());
+    ASSERT_TRUE(db.Put({}, log, KeyOf(9), record).ok());
+    ASSERT_TRUE(db.Delete({}, log, KeyOf(3)).ok());
+  });
+  ExpectDamaged("index 3");
+}
+
+TEST_F(DamageTest, AMissingHistoryIsRefused) {
+  LeaveThreeRecords();
+  ChangeDatabase(
+      [](rocksdb::DB& db, const auto& /*handles*/) { ASSERT_TRUE(db.Delete({}, "history").ok()); });
+  ExpectDamaged("history");
+}
+
+TEST_F(DamageTest, AnEpochThatWentBackIsRefused) {
+  LeaveThreeRecords();
+  ChangeDatabase([](rocksdb::DB& db, const auto& /*handles*/) {
+    std::string row;
+    History history;
+    ASSERT_TRUE(db.Get({}, "history", &row).ok());
+    ASSERT_TRUE(DecodeHistory(row, history).ok());
+    history.epoch = 0;
+    ASSERT_TRUE(db.Put({}, "history", EncodeHistory(history)).ok());
+  });
+  ExpectDamaged("not the witness");
+}
+
+class SegmentDamageTest : public DamageTest {
+ protected:
+  void LeaveSegments() {
+    RocksLogOptions options = Options();
+    options.segment_bytes = 16 << 10;
+    ASSERT_TRUE(TryStart(options).ok());
+    while (log_->Stats().segments < 5) AwaitDurable(Push(std::string(4 << 10, 'x'), true));
+    ASSERT_TRUE(log_->Flush().ok());
+  }
+};
+
+TEST_F(SegmentDamageTest, AMissingSegmentIsRefusedAndNamed) {
+  LeaveSegments();
+  ChangeDatabase([](rocksdb::DB& db, const auto& handles) {
+    ASSERT_TRUE(db.DropColumnFamily(Find(handles, "log-3")).ok());
+  });
+  ExpectDamaged("log-3");
+}
+
+TEST_F(SegmentDamageTest, AnEmptySegmentInTheMiddleIsRefusedAndNamed) {
+  LeaveSegments();
+  ChangeDatabase([](rocksdb::DB& db, const auto& handles) {
+    ASSERT_TRUE(db.DeleteRange({}, Find(handles, "log-2"), KeyOf(0), KeyOf(~Index{0})).ok());
+  });
+  ExpectDamaged("log-2");
+}
+
+TEST_F(SegmentDamageTest, AMissingFirstSegmentIsRefused) {
+  LeaveSegments();
+  ChangeDatabase([](rocksdb::DB& db, const auto& handles) {
+    ASSERT_TRUE(db.DropColumnFamily(Find(handles, "log-1")).ok());
+  });
+  ExpectDamaged("from index 1");
+}
+
+TEST_F(SegmentDamageTest, APartThatANewerVersionWroteIsNotTouched) {
+  LeaveSegments();
+  ChangeDatabase([](rocksdb::DB& db, const auto& /*handles*/) {
+    rocksdb::ColumnFamilyHandle* made = nullptr;
+    ASSERT_TRUE(db.CreateColumnFamily({}, "from-the-future", &made).ok());
+    db.DestroyColumnFamilyHandle(made);
+  });
+  const Status status = TryStart();
+  EXPECT_EQ(status.code(), Status::Code::kInvalid);
+  EXPECT_NE(status.text().find("from-the-future"), std::string::npos);
+}
+
+// The three steps of a first start, each cut short behind it.
+TEST_F(DamageTest, AFirstStartThatWasCutShortBeginsAgain) {
+  std::filesystem::create_directory(dir_);
+  ASSERT_TRUE(Witness::Create(dir_ + "/witness", {.history = TestHistory()}).ok());
+  Start();
+  EXPECT_EQ(log_->history().id, TestHistory());
+  Push("a", true);
+  ASSERT_TRUE(log_->Flush().ok());
+  Restart();
+  EXPECT_EQ(heard_.texts, Texts{"a"});
+}
+
+TEST_F(DamageTest, AFirstStartThatWasCutShortBeforeItsHistoryBeginsAgain) {
+  Start();
+  log_.reset();
+  ChangeDatabase(
+      [](rocksdb::DB& db, const auto& /*handles*/) { ASSERT_TRUE(db.Delete({}, "history").ok()); });
+  ASSERT_TRUE(Witness::Create(dir_ + "/witness", {.history = TestHistory()}).ok());
+  Start();
+  EXPECT_EQ(log_->history().id, TestHistory());
+}
+
+}  // namespace
+}  // namespace holdfast

@@ -1,0 +1,126 @@
+#include "tests/unit/storage/rocks_log_test_support.h"
+
+#include <thread>
+
+namespace holdfast {
+
+class FaultyDisk::File : public rocksdb::FSWritableFileOwnerWrapper {
+ public:
+  File(FaultyDisk& disk, std::string name, std::unique_ptr<rocksdb::FSWritableFile> file)
+      : FSWritableFileOwnerWrapper(std::move(file)), disk_(disk), name_(std::move(name)) {}
+
+  rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
+                           rocksdb::IODebugContext* dbg) override {
+    const rocksdb::IOStatus met = disk_.Meet(disk_.append_, name_);
+    return met.ok() ? FSWritableFileOwnerWrapper::Append(data, options, dbg) : met;
+  }
+  rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
+                           const rocksdb::DataVerificationInfo& /*info*/,
+                           rocksdb::IODebugContext* dbg) override {
+    return Append(data, options, dbg);
+  }
+  rocksdb::IOStatus Sync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* dbg) override {
+    if (name_.ends_with(".log")) disk_.WaitWhileHeld();
+    const rocksdb::IOStatus met = disk_.Meet(disk_.sync_, name_);
+    return met.ok() ? FSWritableFileOwnerWrapper::Sync(options, dbg) : met;
+  }
+
+ private:
+  FaultyDisk& disk_;
+  const std::string name_;
+};
+
+rocksdb::IOStatus FaultyDisk::NewWritableFile(const std::string& name,
+                                              const rocksdb::FileOptions& options,
+                                              std::unique_ptr<rocksdb::FSWritableFile>* out,
+                                              rocksdb::IODebugContext* dbg) {
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  const rocksdb::IOStatus made = FileSystemWrapper::NewWritableFile(name, options, &file, dbg);
+  if (made.ok()) *out = std::make_unique<File>(*this, name, std::move(file));
+  return made;
+}
+
+void FaultyDisk::Plan(Fault& fault, const std::string& ending, int k) {
+  const std::lock_guard lock(mutex_);
+  fault = {.ending = ending, .left = k};
+}
+
+rocksdb::IOStatus FaultyDisk::Meet(Fault& fault, const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  if (fault.left == 0 || !name.ends_with(fault.ending)) return rocksdb::IOStatus::OK();
+  if (fault.left > 1) {
+    --fault.left;
+    return rocksdb::IOStatus::OK();
+  }
+  return rocksdb::IOStatus::IOError("planned fault");
+}
+
+void FaultyDisk::HoldSyncs() {
+  const std::lock_guard lock(mutex_);
+  hold_ = true;
+}
+
+void FaultyDisk::ReleaseSyncs() {
+  const std::lock_guard lock(mutex_);
+  hold_ = false;
+  changed_.notify_all();
+}
+
+void FaultyDisk::AwaitHeldSync() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return held_ > 0; });
+}
+
+void FaultyDisk::WaitWhileHeld() {
+  std::unique_lock lock(mutex_);
+  ++held_;
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return !hold_; });
+  --held_;
+}
+
+RocksLogOptions RocksLogTest::Options() {
+  RocksLogOptions options;
+  options.directory = dir_;
+  options.disk_reserve_bytes = 0;
+  options.fatal = [this](const Status& status) {
+    const std::lock_guard lock(fatal_mutex_);
+    fatal_.push_back(status.text());
+  };
+  return options;
+}
+
+std::vector<std::string> RocksLogTest::Fatal() {
+  const std::lock_guard lock(fatal_mutex_);
+  return fatal_;
+}
+
+Status RocksLogTest::TryStart(const RocksLogOptions& options, const Cuts& cuts) {
+  heard_ = {};
+  replayed_ = {};
+  std::unique_ptr<RocksLog> log;
+  if (Status status = RocksLog::Open(options, log); !status.ok()) return status;
+  if (Status status = log->Replay(cuts, heard_.Listener(), replayed_); !status.ok()) return status;
+  if (Status status = log->Start(); !status.ok()) return status;
+  log_ = std::move(log);
+  return Status::Ok();
+}
+
+void RocksLogTest::ExpectDamaged(const std::string& naming) {
+  log_.reset();
+  const Status status = TryStart();
+  EXPECT_EQ(status.code(), Status::Code::kDamaged) << status.text();
+  EXPECT_NE(status.text().find(naming), std::string::npos) << status.text();
+  EXPECT_NE(status.text().find("restore the directory"), std::string::npos) << status.text();
+}
+
+Index RocksLogTest::Push(const std::string& text, bool gated) {
+  const std::string batch = Mutations(text);
+  return log_->Push({.mutations = batch, .gated = gated, .server_time = FromUnixMs(1000)});
+}
+
+void RocksLogTest::AwaitDurable(Index index) {
+  while (log_->Durable() < index) std::this_thread::yield();
+}
+
+}  // namespace holdfast

@@ -1,0 +1,299 @@
+"""The same random commands to us and to a redis-server 7.0: the replies must be the same bytes.
+
+A run's seed is in its failure; HOLDFAST_SEED=<seed> repeats it. Deliberate differences, which the commands
+made here keep clear of or `same_reply` allows for:
+
+    TTL, PTTL           the two servers do not read their clocks in the same millisecond
+    HGETALL             the order of fields is nobody's promise: compared as pairs
+    SCAN's pages        cursors differ by nature: whole walks are compared. Redis also takes "-1", "+1", "01"
+                        and "" for a cursor; we take what a reply can have given
+    SCAN MATCH          a pattern over 1 KiB is refused: matching must not hold up a shard
+    EXPIRE ... <word>   Redis quotes an unknown option up to its first NUL byte and without line breaks at its
+                        end, we quote it whole
+"""
+
+import os
+import random
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+from harness import Client, WireTest, free_port
+
+COMMANDS_PER_FAMILY = 16000
+PIPELINE = 200
+
+INT64_MAX = 2**63 - 1
+INT64_MIN = -2**63
+
+KEYS = [b"a", b"b", b"c", b"d", b"", b"{tag}1", b"{tag}2", b"\x00\xff\r\n"]
+FIELDS = [b"f", b"g", b"", b"\r\n", b"h" * 300] + [b"field-%d" % i for i in range(60)]
+INTEGERS = [0, 1, -1, 7, 10, INT64_MAX, INT64_MAX - 1, INT64_MIN, INT64_MIN + 1, INT64_MAX + 1, INT64_MIN - 1]
+NOT_INTEGERS = [b"", b"x", b"+1", b"-0", b"01", b" 1", b"1 ", b"1.0", b"0x1", b"-", b"1\x00", b"9" * 40]
+VALUES = [b"", b"v", b"x" * 64, b"x" * 70, b"y" * 5000, bytes(range(256))]
+NEVER_MEANT = [b"FROB", b"", b"NXX", b"EX", b"PX", b"\r\nx"]
+
+
+class Redis:
+    """A redis-server of this test's own."""
+
+    def __init__(self):
+        self.directory = tempfile.mkdtemp(prefix="holdfast-peer-")
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+             "--appendonly", "no", "--dir", self.directory],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise AssertionError("redis-server did not start")
+                time.sleep(0.01)
+
+    def remove(self):
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def take_reply(client):
+    """The next reply's bytes."""
+    line = client.read_line() + b"\r\n"
+    kind = line[:1]
+    if kind in b"$=" and line != b"$-1\r\n":
+        return line + client.read_bytes(int(line[1:]) + 2)
+    if kind in b"*~%>" and line != b"*-1\r\n":
+        count = int(line[1:]) * (2 if kind == b"%" else 1)
+        return line + b"".join(take_reply(client) for _ in range(count))
+    return line
+
+
+def ask(client, commands):
+    client.raw(b"".join(Client.pack(*words) for words in commands))
+    return [take_reply(client) for _ in commands]
+
+
+def pairs_of(reply):
+    """HGETALL's pairs in an order of ours; other replies as they are."""
+    if reply[:1] not in b"*%":
+        return reply
+    head, rest = reply.split(b"\r\n", 1)
+    words = []
+    while rest:
+        size, rest = rest.split(b"\r\n", 1)
+        words.append(rest[:int(size[1:])])
+        rest = rest[int(size[1:]) + 2:]
+    return head, sorted(zip(words[::2], words[1::2]))
+
+
+def same_reply(words, ours, theirs):
+    if ours == theirs:
+        return True
+    name = words[0].upper()
+    if name in ("TTL", "PTTL") and ours[:1] == theirs[:1] == b":":
+        apart = abs(int(ours[1:]) - int(theirs[1:]))
+        return min(int(ours[1:]), int(theirs[1:])) > 0 and apart <= (1 if name == "TTL" else 5000)
+    return name == "HGETALL" and pairs_of(ours) == pairs_of(theirs)
+
+
+class Words:
+    """Makes commands: mostly such as a client means, some with odd numbers, words too many or too few."""
+
+    def __init__(self, chance):
+        self.chance = chance
+
+    def one_of(self, *choices):
+        return self.chance.choice(choices)
+
+    def key(self):
+        return self.chance.choice(KEYS)
+
+    def number(self):
+        kind = self.chance.random()
+        if kind < 0.6:
+            return self.chance.randrange(-1000, 1000)
+        return self.chance.choice(INTEGERS if kind < 0.85 else NOT_INTEGERS)
+
+    def value(self):
+        return self.number() if self.chance.random() < 0.5 else self.chance.choice(VALUES)
+
+    def seconds(self):
+        """Far enough apart that a moment between the two servers changes no comparison."""
+        kind = self.chance.random()
+        if kind < 0.7:
+            return self.chance.randrange(100, 10**6) * 1000
+        if kind < 0.8:
+            return self.one_of(0, -1, -1000, INT64_MIN // 1000, INT64_MIN // 1000 - 1)
+        return self.chance.choice([0, -1, INT64_MAX, INT64_MAX // 1000, INT64_MAX // 1000 + 1, INT64_MIN,
+                                   *NOT_INTEGERS])
+
+    def deadline(self):
+        option = self.one_of("EX", "PX", "EXAT", "PXAT", "ex", "pXaT")
+        number = self.seconds()
+        if isinstance(number, int) and 0 < number < 10**12:
+            if "AT" in option.upper():
+                number += 2 * 10**9
+            if option.upper().startswith("P"):
+                number *= 1000
+        return [option, number]
+
+    def some(self, most, *makers):
+        """Up to `most` options, in any order, perhaps twice or against each other."""
+        words = []
+        while len(words) < 2 * most and self.chance.random() < 0.55:
+            words += self.chance.choice(makers)()
+        return words
+
+    def odd(self, words):
+        kind = self.chance.random()
+        if kind < 0.04:
+            return words[:self.chance.randrange(1, len(words) + 1)]
+        if kind < 0.08:
+            return words + [self.chance.choice(NEVER_MEANT)]
+        return words
+
+    def string(self):
+        name = self.one_of("SET", "SET", "SET", "set", "GET", "GET", "GETEX", "GETDEL", "INCR", "DECR",
+                           "INCRBY", "DECRBY", "HSET", "TTL", "TYPE")
+        words = [name, self.key()]
+        if name in ("SET", "set"):
+            words += [self.value()]
+            words += self.some(2, lambda: [self.one_of("NX", "XX", "GET", "KEEPTTL", "nx")], self.deadline)
+        elif name == "GETEX":
+            words += self.some(1, lambda: [self.one_of("PERSIST", "persist")], self.deadline)
+        elif name in ("INCRBY", "DECRBY"):
+            words += [self.number()]
+        elif name == "HSET":
+            words += ["f", "v"] if self.chance.random() < 0.3 else ["f"]
+        return self.odd(words)
+
+    def hash(self):
+        name = self.one_of("HSET", "HSET", "HSET", "HGET", "HGET", "HGETALL", "HDEL", "HDEL", "DEL", "SET", "TTL")
+        words = [name, self.key()]
+        if name == "HSET":
+            for _ in range(self.chance.choice((1, 1, 2, 3, 40))):
+                words += [self.chance.choice(FIELDS), self.value()]
+        elif name == "HGET":
+            words += [self.chance.choice(FIELDS)]
+        elif name == "HDEL":
+            words += self.chance.choices(FIELDS, k=self.chance.choice((1, 2, 3, 30)))
+        elif name == "SET" and self.chance.random() < 0.8:
+            return ["EXPIRE", words[1], 100_000]
+        elif name == "SET":
+            words += ["v"]
+        return self.odd(words)
+
+    def keys(self):
+        name = self.one_of("DEL", "UNLINK", "EXISTS", "EXISTS", "TYPE", "SET", "SET", "SET", "HSET", "GETDEL")
+        words = [name, self.key()]
+        if name in ("DEL", "UNLINK", "EXISTS"):
+            words += [self.key() for _ in range(self.chance.choice((0, 0, 1, 2, 5)))]
+        elif name == "SET":
+            words += [self.value()]
+        elif name == "HSET":
+            words += ["f", "v"]
+        return self.odd(words)
+
+    def expiry(self):
+        name = self.one_of("EXPIRE", "EXPIRE", "PEXPIRE", "PEXPIRE", "TTL", "PTTL", "PERSIST", "SET", "SET",
+                           "HSET", "EXISTS")
+        words = [name, self.key()]
+        if name in ("EXPIRE", "PEXPIRE"):
+            number = self.seconds()
+            words += [number * 1000 if name == "PEXPIRE" and isinstance(number, int) else number]
+            words += self.some(1, lambda: [self.one_of("NX", "XX", "GT", "LT", "gt", "lt", "f\r\nrob")])
+        elif name == "SET":
+            words += ["v"]
+            if self.chance.random() < 0.5:
+                words += self.deadline()
+        elif name == "HSET":
+            words += ["f", "v"]
+        return self.odd(words)
+
+    def scan(self):
+        """Only what is refused: what is not, differs by nature."""
+        options = self.one_of(["COUNT"], ["COUNT", 0], ["COUNT", -1], ["COUNT", "x"], ["FROB", 1],
+                              ["MATCH"], ["TYPE"], ["MATCH", "*", "COUNT"], ["COUNT", INT64_MAX + 1])
+        if self.chance.random() < 0.5:
+            return ["SCAN", self.one_of("x", "1x", " 1", "1 ", 2**64, "9" * 30), *options[:2]]
+        return ["SCAN", 0, *options]
+
+
+def walk(client, *options):
+    cursor, keys = b"0", []
+    while True:
+        cursor, page = client.call("SCAN", cursor, *options)
+        keys += page
+        if cursor == b"0":
+            return sorted(keys)
+
+
+class Differential(WireTest):
+    flags = ("--shards", "3", "--appendonly", "no")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.redis = Redis()
+        cls.addClassCleanup(cls.redis.remove)
+
+    def peers(self, resp):
+        ours, theirs = self.connect(resp), Client(self.redis.port, resp)
+        self.addCleanup(theirs.close)
+        return ours, theirs
+
+    def compare(self, family, count=COMMANDS_PER_FAMILY):
+        seed = int(os.environ.get("HOLDFAST_SEED", random.SystemRandom().randrange(2**32)))
+        words = Words(random.Random(seed))
+        for resp in (2, 3):
+            ours, theirs = self.peers(resp)
+            for client in (ours, theirs):
+                client.call("DEL", *KEYS)
+            for start in range(0, count // 2, PIPELINE):
+                commands = [getattr(words, family)() for _ in range(PIPELINE)]
+                self.assertSameReplies(commands, ask(ours, commands), ask(theirs, commands),
+                                       "HOLDFAST_SEED=%d RESP%d, command %d on" % (seed, resp, start))
+            self.assertSameData(ours, theirs, "HOLDFAST_SEED=%d RESP%d, at the end" % (seed, resp))
+
+    def assertSameReplies(self, commands, ours, theirs, where):
+        for i, words in enumerate(commands):
+            if not same_reply(words, ours[i], theirs[i]):
+                self.fail("%s\nnumber %d: %r\n  ours   %r\n  Redis' %r\nbefore it, on that key:\n  %s" % (
+                    where, i, words, ours[i][:300], theirs[i][:300],
+                    "\n  ".join(repr(other)[:200] for other in commands[:i][-PIPELINE:]
+                                if words[1:2] == other[1:2])))
+
+    def assertSameData(self, ours, theirs, where):
+        commands = [("EXISTS", *KEYS), ("DBSIZE",)]
+        for key in KEYS:
+            commands += [("TYPE", key), ("PTTL", key), ("GET", key), ("HGETALL", key)]
+        self.assertSameReplies(commands, ask(ours, commands), ask(theirs, commands), where)
+        for options in ((), ("COUNT", 1), ("MATCH", "{tag}*"), ("TYPE", "hash"), ("TYPE", "zset"),
+                        ("MATCH", "[a-c]", "TYPE", "string", "COUNT", 100)):
+            self.assertEqual(walk(ours, *options), walk(theirs, *options), (where, options))
+
+    def test_strings(self):
+        self.compare("string")
+
+    def test_hashes(self):
+        self.compare("hash")
+
+    def test_keys(self):
+        self.compare("keys")
+
+    def test_expiry(self):
+        self.compare("expiry")
+
+    def test_scan_refuses_alike(self):
+        self.compare("scan", count=400)
+
+
+if __name__ == "__main__":
+    unittest.main()

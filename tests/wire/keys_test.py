@@ -1,0 +1,233 @@
+import unittest
+
+from harness import Status, WireTest, eventually
+
+INT64_MAX = 2**63 - 1
+INT64_MIN = -2**63
+
+
+class KeyTest(WireTest):
+    flags = ("--shards", "3", "--appendonly", "no")
+
+    def names(self, count):
+        return [self.key(str(i)) for i in range(count)]
+
+    def fill(self, names):
+        self.client.pipeline(*[("SET", name, "v") for name in names])
+
+
+class SeveralKeys(KeyTest):
+    def test_exists_and_del_count_over_all_shards(self):
+        names = self.names(50)
+        self.fill(names)
+        self.assertEqual(self.call("EXISTS", *names, *names[:10], self.key("absent")), 60)
+        self.assertEqual(self.call("DEL", *names[:20], names[0], self.key("absent")), 20)
+        self.assertEqual(self.call("UNLINK", *names), 30)
+        self.assertEqual(self.call("EXISTS", *names), 0)
+
+    def test_a_command_over_shards_is_in_order_with_its_neighbours(self):
+        names = self.names(10)
+        commands = []
+        for _ in range(5):
+            commands += [("SET", name, "v") for name in names]
+            commands += [("EXISTS", *names), ("DEL", *names), ("EXISTS", *names)]
+        replies = self.client.pipeline(*commands)
+        self.assertEqual([reply for reply in replies if reply != "OK"], [10, 10, 0] * 5)
+
+    def test_a_stock_key_among_others_is_an_error_and_stays(self):
+        names = self.names(6)
+        self.fill(names)
+        self.call("STOCK.CREATE", self.key("sku"), 5)
+        for command in ("DEL", "UNLINK"):
+            self.assertError("PROTECTED", command, *names[:3], self.key("sku"), *names[3:])
+            self.assertError("PROTECTED", command, self.key("sku"))
+        self.assertEqual(self.call("EXISTS", self.key("sku")), 1)
+
+
+class Types(KeyTest):
+    def test_each_type_has_its_name(self):
+        self.call("SET", self.key("s"), "v")
+        self.call("HSET", self.key("h"), "f", "v")
+        self.call("STOCK.CREATE", self.key("sku"), 5)
+        types = [self.call("TYPE", self.key(name)) for name in ("s", "h", "sku", "absent")]
+        self.assertEqual(types, [Status("string"), Status("hash"), Status("stock"), Status("none")])
+
+
+class Deadlines(KeyTest):
+    def setUp(self):
+        super().setUp()
+        self.call("SET", self.key(), "v")
+
+    def test_ttl_tells_no_key_from_no_deadline(self):
+        self.assertEqual(self.call("TTL", self.key()), -1)
+        self.assertEqual(self.call("PTTL", self.key()), -1)
+        self.assertEqual(self.call("TTL", self.key("absent")), -2)
+        self.assertEqual(self.call("PTTL", self.key("absent")), -2)
+
+    def test_expire_and_persist(self):
+        self.assertEqual(self.call("EXPIRE", self.key(), 100), 1)
+        self.assertEqual(self.call("TTL", self.key()), 100)
+        self.assertIn(self.call("PTTL", self.key()), range(95_000, 100_001))
+        self.assertEqual(self.call("PEXPIRE", self.key(), 50_400), 1)
+        self.assertEqual(self.call("TTL", self.key()), 50)
+        self.assertEqual(self.call("PERSIST", self.key()), 1)
+        self.assertEqual(self.call("PERSIST", self.key()), 0)
+        self.assertEqual(self.call("TTL", self.key()), -1)
+        self.assertEqual(self.call("EXPIRE", self.key("absent"), 100), 0)
+        self.assertEqual(self.call("PERSIST", self.key("absent")), 0)
+
+    def test_ttl_rounds_to_the_nearest_second(self):
+        self.call("PEXPIRE", self.key(), 10_900)
+        self.assertEqual(self.call("TTL", self.key()), 11)
+
+    def test_nx_and_xx_ask_for_the_present_deadline(self):
+        self.assertEqual(self.call("EXPIRE", self.key(), 100, "XX"), 0)
+        self.assertEqual(self.call("EXPIRE", self.key(), 100, "NX"), 1)
+        self.assertEqual(self.call("EXPIRE", self.key(), 200, "nx"), 0)
+        self.assertEqual(self.call("EXPIRE", self.key(), 300, "XX"), 1)
+        self.assertEqual(self.call("TTL", self.key()), 300)
+
+    def test_gt_only_prolongs_and_lt_only_shortens(self):
+        self.assertEqual(self.call("EXPIRE", self.key(), 100, "GT"), 0)
+        self.assertEqual(self.call("EXPIRE", self.key(), 100, "LT"), 1)
+        self.assertEqual(self.call("EXPIRE", self.key(), 50, "GT"), 0)
+        self.assertEqual(self.call("EXPIRE", self.key(), 200, "GT", "XX"), 1)
+        self.assertEqual(self.call("EXPIRE", self.key(), 300, "LT"), 0)
+        self.assertEqual(self.call("EXPIRE", self.key(), 150, "LT"), 1)
+        self.assertEqual(self.call("TTL", self.key()), 150)
+
+    def test_a_time_that_is_past_deletes_the_key(self):
+        for command, number in (("EXPIRE", 0), ("EXPIRE", -1), ("PEXPIRE", -1),
+                                ("PEXPIRE", INT64_MIN), ("EXPIRE", INT64_MIN // 1000 + 1)):
+            self.call("SET", self.key(), "v")
+            self.assertEqual(self.call(command, self.key(), number), 1)
+            self.assertEqual(self.call("EXISTS", self.key()), 0)
+
+    def test_times_beyond_int64_are_refused(self):
+        for command, numbers in (("EXPIRE", (INT64_MAX, INT64_MAX // 1000, INT64_MIN)),
+                                 ("PEXPIRE", (INT64_MAX, INT64_MAX - 1000))):
+            for number in numbers:
+                self.assertError("ERR invalid expire time in '%s' command" % command.lower(),
+                                 command, self.key(), number)
+        self.assertEqual(self.call("TTL", self.key()), -1)
+        self.assertEqual(self.call("PEXPIRE", self.key(), INT64_MAX // 2), 1)
+        self.assertEqual(self.call("GET", self.key()), b"v")
+
+    def test_conditions_that_contradict_are_refused(self):
+        self.assertError("ERR NX and XX, GT or LT options at the same time are not compatible",
+                         "EXPIRE", self.key(), 1, "NX", "GT")
+        self.assertError("ERR GT and LT options at the same time are not compatible",
+                         "PEXPIRE", self.key(), 1, "GT", "LT")
+        self.assertError("ERR Unsupported option frob", "EXPIRE", self.key(), 1, "frob")
+        self.assertError("ERR value is not an integer or out of range", "EXPIRE", self.key(), "1s")
+
+    def test_a_hash_dies_too(self):
+        self.call("HSET", self.key("h"), "f", "v")
+        self.call("PEXPIRE", self.key("h"), 20)
+        eventually(lambda: self.call("HGET", self.key("h"), "f") is None)
+        self.assertEqual(self.call("TYPE", self.key("h")), "none")
+
+    def test_a_stock_key_takes_no_deadline(self):
+        self.call("STOCK.CREATE", self.key("sku"), 5)
+        for words in (("EXPIRE", 100), ("PEXPIRE", -1), ("EXPIRE", 100, "NX"), ("EXPIRE", 9, "LT")):
+            self.assertError("PROTECTED", words[0], self.key("sku"), *words[1:])
+        self.assertEqual(self.call("EXPIRE", self.key("sku"), 100, "XX"), 0)
+        self.assertEqual(self.call("PERSIST", self.key("sku")), 0)
+        self.assertEqual(self.call("TTL", self.key("sku")), -1)
+        self.assertEqual(self.call("PTTL", self.key("sku")), -1)
+
+
+class Scan(WireTest):
+    """A server of its own for each test: SCAN sees everybody's keys."""
+
+    flags = ("--shards", "3", "--appendonly", "no")
+
+    def setUp(self):
+        self.setUpClass()
+        super().setUp()
+
+    def tearDown(self):
+        super().tearDown()
+        self.doClassCleanups()
+
+    def scan(self, *options, between=lambda: None):
+        """All keys of a whole walk, and the number of calls."""
+        cursor, keys, calls = b"0", [], 0
+        while True:
+            cursor, page = self.call("SCAN", cursor, *options)
+            keys += page
+            calls += 1
+            if cursor == b"0":
+                return keys, calls
+            between()
+
+    def fill(self, count, prefix="k"):
+        names = [b"%s:%d" % (prefix.encode(), i) for i in range(count)]
+        self.client.pipeline(*[("SET", name, "v") for name in names])
+        return names
+
+    def test_an_empty_database_takes_a_handful_of_calls(self):
+        keys, calls = self.scan()
+        self.assertEqual(keys, [])
+        self.assertLess(calls, 10)
+
+    def test_every_key_comes_once_whatever_count_says(self):
+        names = self.fill(500)
+        for count in (1, 7, 1000, INT64_MAX):
+            keys, calls = self.scan("COUNT", count)
+            self.assertEqual(sorted(keys), sorted(names))
+            self.assertLess(calls, 500 // min(count, 500) + 10)
+        self.assertEqual(self.call("DBSIZE"), 500)
+
+    def test_many_keys_of_one_slot_come_in_steps(self):
+        names = self.fill(3000, "{tag}")
+        cursor, page = self.call("SCAN", 0, "COUNT", 3000)
+        keys, calls = self.scan("COUNT", 100)
+        self.assertEqual(sorted(keys), sorted(names))
+        self.assertGreaterEqual(calls, 30)
+
+    def test_keys_that_stay_are_seen_while_others_come_and_go(self):
+        staying = self.fill(300, "staying")
+        step = iter(range(10**6))
+
+        def between():
+            i = next(step)
+            self.client.pipeline(*[("SET", "new:%d:%d" % (i, j), "v") for j in range(20)],
+                                 ("DEL", "new:%d:3" % (i - 1)))
+
+        keys, _ = self.scan("COUNT", 20, between=between)
+        self.assertEqual(sorted(key for key in keys if key.startswith(b"staying")), sorted(staying))
+
+    def test_match_and_type_choose(self):
+        self.fill(30, "a")
+        self.fill(30, "b")
+        self.call("HSET", "hash", "f", "v")
+        self.call("STOCK.CREATE", "sku", 5)
+        self.assertEqual(len(self.scan("MATCH", "a:*")[0]), 30)
+        self.assertEqual(sorted(self.scan("MATCH", "[ab]:1?", "COUNT", 50)[0]),
+                         sorted(b"%s:1%d" % (p, i) for p in (b"a", b"b") for i in range(10)))
+        self.assertEqual(self.scan("TYPE", "hash")[0], [b"hash"])
+        self.assertEqual(self.scan("TYPE", "STOCK", "COUNT", 5)[0], [b"sku"])
+        self.assertEqual(self.scan("TYPE", "zset")[0], [])
+        self.assertEqual(len(self.scan("TYPE", "string", "MATCH", "b*")[0]), 30)
+
+    def test_dead_keys_are_not_shown(self):
+        self.call("SET", "dead", "v", "PXAT", 1)
+        self.call("SET", "alive", "v")
+        self.assertEqual(self.scan()[0], [b"alive"])
+        eventually(lambda: self.call("DBSIZE") == 1)
+
+    def test_what_is_no_cursor_or_option_is_refused(self):
+        for cursor in ("x", "1x", " 1", 2**64, "-1"):
+            self.assertError("ERR invalid cursor", "SCAN", cursor)
+        for options in (("COUNT",), ("COUNT", 0), ("COUNT", -1), ("FROB", 1), ("MATCH",)):
+            self.assertError("ERR syntax error", "SCAN", 0, *options)
+        self.assertError("ERR value is not an integer or out of range", "SCAN", 0, "COUNT", "x")
+        self.assertError("ERR", "SCAN", 0, "MATCH", "*a" * 1000)
+        self.fill(10)
+        for cursor in (1, 2**50 - 1, 2**63, 2**64 - 1):
+            self.assertEqual(len(self.call("SCAN", cursor)), 2)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,66 @@
+import unittest
+
+from harness import Client, WireTest, ReplyError, Status
+
+
+class Protocol(WireTest):
+    flags = ("--shards", "2", "--appendonly", "no")
+
+    def test_a_pipeline_is_answered_in_order_however_it_is_cut(self):
+        data = b"".join(Client.pack("ECHO", str(i)) for i in range(50)) + b"PING\r\nECHO \"a b\"\r\n"
+        for cut in range(0, len(data), 7):
+            self.client.raw(data[:cut])
+            self.client.raw(data[cut:])
+            self.assertEqual([self.client.read() for _ in range(50)], [b"%d" % i for i in range(50)])
+            self.assertEqual(self.client.read(), Status("PONG"))
+            self.assertEqual(self.client.read(), b"a b")
+
+    def test_an_unknown_command_leaves_the_connection_usable(self):
+        self.assertError("ERR unknown command 'FROB', with args beginning with: 'a' 'b' ", "FROB", "a", "b")
+        self.assertError("ERR wrong number of arguments for 'echo' command", "ECHO")
+        self.assertEqual(self.call("PING"), "PONG")
+
+    def test_malformed_bytes_close_that_connection_only(self):
+        for data, text in ((b"*1\r\n:1\r\n", "ERR Protocol error: expected '$', got ':'"),
+                           (b"*-x\r\n", "ERR Protocol error: invalid multibulk length"),
+                           (b"*1\r\n$-2\r\n", "ERR Protocol error: invalid bulk length")):
+            other = self.connect()
+            other.raw(data)
+            reply = other.read()
+            self.assertIsInstance(reply, ReplyError)
+            self.assertEqual(str(reply), text)
+            self.assertTrue(other.at_end())
+        self.assertEqual(self.call("PING"), "PONG")
+
+    def test_http_is_refused(self):
+        other = self.connect()
+        other.raw(b"POST / HTTP/1.1\r\nHost: x\r\n\r\nPING\r\n")
+        self.assertTrue(other.at_end())
+
+    def test_quit_answers_and_closes(self):
+        replies = self.client.pipeline(("PING",), ("QUIT",))
+        self.assertEqual(replies, ["PONG", "OK"])
+        self.assertTrue(self.client.at_end())
+
+    def test_a_large_word_arrives_whole(self):
+        word = bytes(range(256)) * 20000
+        self.assertEqual(self.call("ECHO", word), word)
+
+
+class BeforeAuthentication(WireTest):
+    flags = ("--requirepass", "secret", "--shards", "1", "--appendonly", "no")
+
+    def test_nothing_but_a_few_small_words_is_taken(self):
+        self.assertError("NOAUTH Authentication required.", "ECHO", "x")
+        other = self.connect()
+        other.raw(b"*11\r\n")
+        self.assertEqual(str(other.read()), "ERR Protocol error: unauthenticated multibulk length")
+        self.assertTrue(other.at_end())
+        other = self.connect()
+        other.raw(b"*2\r\n$4\r\nECHO\r\n$16385\r\n")
+        self.assertEqual(str(other.read()), "ERR Protocol error: unauthenticated bulk length")
+        self.assertTrue(other.at_end())
+
+
+if __name__ == "__main__":
+    unittest.main()

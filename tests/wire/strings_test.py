@@ -1,0 +1,238 @@
+import time
+import unittest
+
+from harness import ReplyError, Status, WireTest, eventually
+
+INT64_MAX = 2**63 - 1
+INT64_MIN = -2**63
+NOT_INTEGER = "ERR value is not an integer or out of range"
+SYNTAX = "ERR syntax error"
+
+
+class StringTest(WireTest):
+    flags = ("--shards", "3", "--appendonly", "no")
+
+
+class Set(StringTest):
+    def test_a_value_comes_back_byte_by_byte(self):
+        for value in (b"", b"v", bytes(range(256)), b"x" * 100_000):
+            self.assertEqual(self.call("SET", self.key(), value), Status("OK"))
+            self.assertEqual(self.call("GET", self.key()), value)
+
+    def test_keys_of_all_shards_answer_a_pipeline_in_order(self):
+        keys = [self.key(str(i)) for i in range(200)]
+        self.client.pipeline(*[("SET", key, i) for i, key in enumerate(keys)])
+        self.assertEqual(self.client.pipeline(*[("GET", key) for key in keys]),
+                         [b"%d" % i for i in range(200)])
+
+    def test_an_absent_key_is_null_in_both_versions(self):
+        self.assertIsNone(self.call("GET", self.key()))
+        resp3 = self.connect(resp=3)
+        resp3.send("GET", self.key())
+        self.assertEqual(resp3.read_line(), b"_")
+
+    def test_nx_sets_only_an_absent_key(self):
+        self.assertEqual(self.call("SET", self.key(), "a", "NX"), "OK")
+        self.assertIsNone(self.call("SET", self.key(), "b", "nx"))
+        self.assertEqual(self.call("GET", self.key()), b"a")
+
+    def test_xx_sets_only_a_present_key(self):
+        self.assertIsNone(self.call("SET", self.key(), "a", "XX"))
+        self.assertIsNone(self.call("GET", self.key()))
+        self.call("SET", self.key(), "a")
+        self.assertEqual(self.call("SET", self.key(), "b", "XX"), "OK")
+        self.assertEqual(self.call("GET", self.key()), b"b")
+
+    def test_get_answers_the_old_value_set_or_not(self):
+        self.assertIsNone(self.call("SET", self.key(), "a", "GET"))
+        self.assertEqual(self.call("SET", self.key(), "b", "GET"), b"a")
+        self.assertEqual(self.call("SET", self.key(), "c", "NX", "GET"), b"b")
+        self.assertEqual(self.call("GET", self.key()), b"b")
+        self.assertIsNone(self.call("SET", self.key("new"), "v", "NX", "GET"))
+        self.assertEqual(self.call("GET", self.key("new")), b"v")
+        self.assertIsNone(self.call("SET", self.key("absent"), "v", "XX", "GET"))
+        self.assertIsNone(self.call("GET", self.key("absent")))
+
+    def test_set_overwrites_a_hash_but_not_with_get(self):
+        self.call("HSET", self.key(), "f", "v")
+        self.assertError("WRONGTYPE", "SET", self.key(), "v", "GET")
+        self.assertEqual(self.call("TYPE", self.key()), "hash")
+        self.assertEqual(self.call("SET", self.key(), "v"), "OK")
+        self.assertEqual(self.call("TYPE", self.key()), "string")
+
+    def test_a_plain_set_takes_the_deadline_away_and_keepttl_keeps_it(self):
+        self.call("SET", self.key(), "a", "EX", 100)
+        self.assertEqual(self.call("SET", self.key(), "longer than before", "KEEPTTL"), "OK")
+        self.assertEqual(self.call("TTL", self.key()), 100)
+        self.call("SET", self.key(), "b")
+        self.assertEqual(self.call("TTL", self.key()), -1)
+        self.call("SET", self.key("new"), "a", "KEEPTTL")
+        self.assertEqual(self.call("TTL", self.key("new")), -1)
+
+    def test_each_form_of_a_deadline_is_understood(self):
+        now = int(time.time())
+        for option, number in (("EX", 1000), ("PX", 1_000_000),
+                               ("EXAT", now + 1000), ("PXAT", (now + 1000) * 1000)):
+            self.call("SET", self.key(option), "v", option, number)
+            self.assertIn(self.call("TTL", self.key(option)), range(997, 1001), option)
+
+    def test_a_key_dies_at_its_deadline(self):
+        self.call("SET", self.key(), "v", "PX", 30)
+        self.assertEqual(self.call("GET", self.key()), b"v")
+        eventually(lambda: self.call("GET", self.key()) is None)
+        self.assertEqual(self.call("EXISTS", self.key()), 0)
+        self.assertEqual(self.call("SET", self.key(), "again", "NX"), "OK")
+        self.assertEqual(self.call("TTL", self.key()), -1)
+
+    def test_a_deadline_in_the_past_leaves_nothing(self):
+        self.call("SET", self.key(), "v")
+        self.assertEqual(self.call("SET", self.key(), "w", "EXAT", 1), "OK")
+        self.assertIsNone(self.call("GET", self.key()))
+
+    def test_deadlines_that_make_no_sense_are_refused_and_change_nothing(self):
+        self.call("SET", self.key(), "kept")
+        invalid = "ERR invalid expire time in 'set' command"
+        for option, number in (("EX", 0), ("EX", -1), ("PX", 0), ("EXAT", 0), ("PXAT", -5),
+                               ("EX", INT64_MAX), ("EX", INT64_MAX // 1000), ("PX", INT64_MAX),
+                               ("EXAT", INT64_MAX // 1000 + 1), ("EX", INT64_MIN)):
+            self.assertError(invalid, "SET", self.key(), "v", option, number)
+        for number in ("ten", "", "1.5", " 1", "+1", "01", INT64_MAX + 1):
+            self.assertError(NOT_INTEGER, "SET", self.key(), "v", "EX", number)
+        self.assertEqual(self.call("GET", self.key()), b"kept")
+        self.assertEqual(self.call("SET", self.key(), "v", "PXAT", INT64_MAX), "OK")
+        self.assertEqual(self.call("SET", self.key(), "v", "EXAT", INT64_MAX // 1000), "OK")
+
+    def test_options_that_exclude_each_other_are_a_syntax_error(self):
+        for options in (("NX", "XX"), ("XX", "NX"), ("EX", 1, "PX", 1), ("EX", 1, "KEEPTTL"),
+                        ("KEEPTTL", "PXAT", 1), ("EX",), ("PX", 1, "EXAT", 1), ("PERSIST",),
+                        ("FROB",), ("",), ("NX", "GET", "XX")):
+            self.assertError(SYNTAX, "SET", self.key(), "v", *options)
+        self.assertIsNone(self.call("GET", self.key()))
+        self.assertError("ERR wrong number of arguments for 'set' command", "SET", self.key())
+
+
+class GetAndChange(StringTest):
+    def test_getex_answers_and_moves_the_deadline(self):
+        self.call("SET", self.key(), "v")
+        self.assertEqual(self.call("GETEX", self.key()), b"v")
+        self.assertEqual(self.call("TTL", self.key()), -1)
+        self.assertEqual(self.call("GETEX", self.key(), "EX", 100), b"v")
+        self.assertEqual(self.call("TTL", self.key()), 100)
+        self.assertEqual(self.call("GETEX", self.key()), b"v")
+        self.assertEqual(self.call("TTL", self.key()), 100)
+        self.assertEqual(self.call("GETEX", self.key(), "PERSIST"), b"v")
+        self.assertEqual(self.call("TTL", self.key()), -1)
+
+    def test_getex_with_a_deadline_in_the_past_deletes(self):
+        self.call("SET", self.key(), "v")
+        self.assertEqual(self.call("GETEX", self.key(), "PXAT", 1), b"v")
+        self.assertEqual(self.call("EXISTS", self.key()), 0)
+
+    def test_getex_refuses_what_set_refuses(self):
+        self.call("SET", self.key(), "v")
+        self.assertError("ERR invalid expire time in 'getex' command", "GETEX", self.key(), "EX", 0)
+        for options in (("EX",), ("PERSIST", "EX", 1), ("EX", 1, "PERSIST"), ("KEEPTTL",), ("NX",)):
+            self.assertError(SYNTAX, "GETEX", self.key(), *options)
+        self.assertIsNone(self.call("GETEX", self.key("absent"), "EX", 0))
+
+    def test_getdel_answers_and_deletes(self):
+        self.call("SET", self.key(), "v")
+        self.assertEqual(self.call("GETDEL", self.key()), b"v")
+        self.assertIsNone(self.call("GETDEL", self.key()))
+        self.call("HSET", self.key(), "f", "v")
+        self.assertError("WRONGTYPE", "GETDEL", self.key())
+        self.assertEqual(self.call("EXISTS", self.key()), 1)
+
+
+class Counters(StringTest):
+    def test_they_count_from_zero_both_ways(self):
+        self.assertEqual(self.call("INCR", self.key()), 1)
+        self.assertEqual(self.call("INCRBY", self.key(), 41), 42)
+        self.assertEqual(self.call("DECRBY", self.key(), 50), -8)
+        self.assertEqual(self.call("DECR", self.key()), -9)
+        self.assertEqual(self.call("GET", self.key()), b"-9")
+
+    def test_they_stop_at_the_edges_of_int64(self):
+        overflow = "ERR increment or decrement would overflow"
+        self.call("SET", self.key(), INT64_MAX - 1)
+        self.assertEqual(self.call("INCR", self.key()), INT64_MAX)
+        self.assertError(overflow, "INCR", self.key())
+        self.assertEqual(self.call("DECRBY", self.key(), INT64_MAX), 0)
+        self.assertError("ERR decrement would overflow", "DECRBY", self.key(), INT64_MIN)
+        self.assertEqual(self.call("INCRBY", self.key(), INT64_MIN), INT64_MIN)
+        self.assertError(overflow, "DECR", self.key())
+        self.assertEqual(self.call("GET", self.key()), b"%d" % INT64_MIN)
+
+    def test_what_is_no_integer_is_refused_and_kept(self):
+        for value in ("", "a", "1.0", " 1", "1 ", "+1", "-0", "01", str(INT64_MAX + 1)):
+            self.call("SET", self.key(), value)
+            self.assertError(NOT_INTEGER, "INCR", self.key())
+            self.assertEqual(self.call("GET", self.key()), value.encode())
+            self.assertError(NOT_INTEGER, "INCRBY", self.key("other"), value)
+            self.assertError(NOT_INTEGER, "DECRBY", self.key("other"), value)
+        self.assertEqual(self.call("EXISTS", self.key("other")), 0)
+
+    def test_the_deadline_stays(self):
+        self.call("SET", self.key(), 9, "EX", 100)
+        self.assertEqual(self.call("INCR", self.key()), 10)
+        self.assertEqual(self.call("TTL", self.key()), 100)
+
+    def test_hundreds_of_clients_lose_no_step(self):
+        clients = [self.connect() for _ in range(20)]
+        for client in clients:
+            client.raw(b"".join(client.pack("INCR", self.key()) for _ in range(100)))
+        replies = [client.read() for client in clients for _ in range(100)]
+        self.assertEqual(sorted(replies), list(range(1, 2001)))
+
+
+class OfStock(StringTest):
+    """A stock key is no string, and nothing but STOCK.DROP removes it."""
+
+    def setUp(self):
+        super().setUp()
+        self.call("STOCK.CREATE", self.key(), 5)
+
+    def test_it_is_protected_from_whatever_would_overwrite_expire_or_remove_it(self):
+        for words in (("SET", "v"), ("SET", "v", "XX"), ("SET", "v", "GET"), ("GETDEL",),
+                      ("GETEX", "EX", 1), ("GETEX", "PERSIST")):
+            self.assertError("PROTECTED", words[0], self.key(), *words[1:])
+        self.assertEqual(self.call("TYPE", self.key()), "stock")
+
+    def test_redis_own_refusals_stay(self):
+        self.assertIsNone(self.call("SET", self.key(), "v", "NX"))
+        for words in (("GET",), ("GETEX",), ("INCR",), ("DECRBY", 1), ("SET", "v", "NX", "GET")):
+            self.assertError("WRONGTYPE", words[0], self.key(), *words[1:])
+        self.assertEqual(self.call("TYPE", self.key()), "stock")
+
+
+class Hits(StringTest):
+    def test_reads_count_as_hits_and_misses_and_writes_do_not(self):
+        def counted(*words):
+            before = self.info("stats")
+            try:
+                self.call(*words)
+            except ReplyError:
+                pass
+            after = self.info("stats")
+            return tuple(int(after[name]) - int(before[name])
+                         for name in ("keyspace_hits", "keyspace_misses"))
+
+        self.call("SET", self.key(), "v")
+        self.call("HSET", self.key("h"), "f", "v")
+        for words in (("GET",), ("GETEX",), ("EXISTS",), ("TYPE",), ("TTL",), ("PTTL",),
+                      ("SET", "w", "GET")):
+            self.assertEqual(counted(words[0], self.key(), *words[1:]), (1, 0), words)
+            self.assertEqual(counted(words[0], self.key("absent:" + words[0]), *words[1:]), (0, 1),
+                             words)
+        self.assertEqual(counted("GET", self.key("h")), (1, 0))
+        self.assertEqual(counted("HGET", self.key("h"), "f"), (1, 0))
+        self.assertEqual(counted("HGETALL", self.key("none")), (0, 1))
+        self.assertEqual(counted("EXISTS", self.key(), self.key(), self.key("none")), (2, 1))
+        for words in (("SET", "v"), ("SET", "v", "NX"), ("INCR",), ("EXPIRE", 10), ("PERSIST",),
+                      ("DEL",), ("HSET", "f", "v"), ("HDEL", "f")):
+            self.assertEqual(counted(words[0], self.key(), *words[1:]), (0, 0), words)
+        self.assertEqual(counted("GETDEL", self.key("h")), (1, 0))
+
+
+if __name__ == "__main__":
+    unittest.main()
