@@ -18,7 +18,7 @@ namespace {
 
 constexpr size_t kPatternBytesMax = 256;
 
-bool IsSubcommand(const CommandSpec& row) { return row.name.contains('|'); }
+bool IsSubcommand(const CommandSpec& row) { return row.name.find('|') != std::string_view::npos; }
 
 std::vector<const CommandSpec*> SubcommandsOf(const CommandSpec& container) {
   std::vector<const CommandSpec*> rows;

@@ -130,8 +130,6 @@ void CmdPersist(CommandContext& ctx, Args) {
   ctx.reply.Integer(1);
 }
 
-constexpr KeyPositions kFirstKey{.first = 1, .last = 1, .step = 1};
-
 constexpr CommandSpec kCommands[] = {
     {.name = "EXPIRE",
      .run = CmdExpire,

@@ -65,8 +65,6 @@ void CmdHDel(CommandContext& ctx, Args args) {
   ctx.reply.Integer(static_cast<int64_t>(fields_before - fields));
 }
 
-constexpr KeyPositions kFirstKey{.first = 1, .last = 1, .step = 1};
-
 constexpr CommandSpec kCommands[] = {
     {.name = "HSET",
      .run = CmdHSet,

@@ -219,8 +219,6 @@ void CmdExtend(CommandContext& ctx, Args args) {
   ReplyTo(ctx, args, decision.outcome);
 }
 
-constexpr KeyPositions kSkuOnly{.first = 1, .last = 1, .step = 1};
-
 // Without kGrows: whether they grow shows after the hold was looked up.
 constexpr CommandSpec kCommands[] = {
     {.name = "RESERVE",

@@ -120,8 +120,6 @@ void CmdHoldList(CommandContext& ctx, Args args) {
   for (const Hold* hold : page) ReplyHold(ctx.reply, *hold);
 }
 
-constexpr KeyPositions kSkuOnly{.first = 1, .last = 1, .step = 1};
-
 constexpr CommandSpec kCommands[] = {
     {.name = "HOLD.GET",
      .run = CmdHoldGet,

@@ -168,7 +168,6 @@ void CmdScan(CommandContext& ctx, Args args) {
   for (const std::string_view key : keys) ctx.reply.Bulk(key);
 }
 
-constexpr KeyPositions kFirstKey{.first = 1, .last = 1, .step = 1};
 constexpr KeyPositions kAllKeys{.first = 1, .last = -1, .step = 1};
 
 constexpr CommandSpec kCommands[] = {

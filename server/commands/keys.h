@@ -1,4 +1,5 @@
-// What the commands of ordinary keys share: the look-up that counts as a read, and refusals.
+// What the commands of ordinary keys share: the look-up that counts as a read, refusals, and where
+// the key stands.
 #pragma once
 
 #include <string_view>
@@ -17,6 +18,8 @@ inline constexpr std::string_view kSyntaxError = "ERR syntax error";
 // Whoever would overwrite, remove or expire a stock key: its sold records are records, too.
 inline constexpr std::string_view kProtectedError =
     "PROTECTED the key holds stock, use STOCK.DROP to remove it";
+
+inline constexpr KeyPositions kFirstKey{.first = 1, .last = 1, .step = 1};
 
 inline bool IsStock(const Entry* entry) {
   return entry != nullptr && entry->type() == KeyType::kStock;

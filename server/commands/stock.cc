@@ -189,8 +189,6 @@ void CmdDrop(CommandContext& ctx, Args args) {
   ctx.reply.Raw(kOneReply);
 }
 
-constexpr KeyPositions kSkuOnly{.first = 1, .last = 1, .step = 1};
-
 // Without kGrows: whether they grow shows after the SKU and the ref were looked up.
 constexpr CommandSpec kCommands[] = {
     {.name = "STOCK.CREATE",

@@ -126,7 +126,8 @@ void AuditItem(CommandContext& ctx, std::string_view sku, const Item& item, Audi
   totals.holds += static_cast<int64_t>(report.holds);
   if (report.sound()) return;
   if (++totals.bad == 1) totals.first_bad = sku;
-  LogWarning("audit of {}: {}", Quoted(sku), report.fault);
+  // Not the name: it is the client's bytes, and the reply tells it.
+  LogWarning("STOCK.AUDIT found a SKU of slot {} wrong: {}", SlotOf(sku), report.fault);
 }
 
 // Every SKU of this shard. What was dropped is told, too: it is missing from the count.
@@ -190,7 +191,7 @@ constexpr CommandSpec kCommands[] = {
      .run = CmdGet,
      .arity = -2,
      .flags = kReadOnly | kFast | kStock,
-     .keys = {.first = 1, .last = 1, .step = 1},
+     .keys = kSkuOnly,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku [field ...]",
@@ -210,7 +211,7 @@ constexpr CommandSpec kCommands[] = {
      .run = CmdAudit,
      .arity = -1,
      .flags = kReadOnly | kStock,
-     .keys = {.first = 1, .last = 1, .step = 1},
+     .keys = kSkuOnly,
      .combine = CombineAudit,
      .group = "stock",
      .since = "0.1.0",

@@ -189,8 +189,6 @@ void CmdDecrBy(CommandContext& ctx, Args args) {
   AddTo(ctx, -*delta);
 }
 
-constexpr KeyPositions kFirstKey{.first = 1, .last = 1, .step = 1};
-
 constexpr CommandSpec kCommands[] = {
     {.name = "SET",
      .run = CmdSet,

@@ -1,7 +1,7 @@
 import threading
 import unittest
 
-from harness import ReplyError, WireTest
+from harness import ReplyError, WireTest, eventually
 
 IMMUTABLE = "can't set immutable config; restart the server with the new value"
 
@@ -113,12 +113,11 @@ class Configuration(WireTest):
     def test_the_disk_reserve_reaches_the_log(self):
         self.call("CONFIG", "SET", "disk-reserve", str(1 << 60))
         try:
-            import harness
-            harness.eventually(lambda: self.info("log")["low_on_disk"] == "1")
+            eventually(lambda: self.info("log")["low_on_disk"] == "1")
             self.assertError("MISCONF", "SET", self.key(), "v")
         finally:
             self.call("CONFIG", "SET", "disk-reserve", "1mb")
-        harness.eventually(lambda: self.info("log")["low_on_disk"] == "0")
+        eventually(lambda: self.info("log")["low_on_disk"] == "0")
         self.assertEqual(self.call("SET", self.key(), "v"), "OK")
 
     def test_maxmemory_refuses_what_grows_and_lets_go_what_frees(self):

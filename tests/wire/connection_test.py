@@ -1,7 +1,7 @@
 import time
 import unittest
 
-from harness import Client, ReplyError, Server, Status, WireTest, eventually
+from harness import ReplyError, Status, WireTest
 
 NO_AUTH_HELLO = (
     "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "

@@ -177,7 +177,7 @@ class Counters(StringTest):
         self.assertEqual(self.call("INCR", self.key()), 10)
         self.assertEqual(self.call("TTL", self.key()), 100)
 
-    def test_hundreds_of_clients_lose_no_step(self):
+    def test_many_clients_at_once_lose_no_step(self):
         clients = [self.connect() for _ in range(20)]
         for client in clients:
             client.raw(b"".join(client.pack("INCR", self.key()) for _ in range(100)))
