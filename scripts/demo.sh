@@ -75,7 +75,7 @@ start_server() {
 # What a person would type, and what comes back.
 type_line() {
   printf '\n> %s\n' "$*"
-  cli "$@" | sed 's/^/  /'
+  cli --no-raw "$@" | sed 's/^/  /'
 }
 
 say "A server on 127.0.0.1:$port, every acknowledged reservation on disk before its reply"

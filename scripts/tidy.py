@@ -24,7 +24,7 @@ ARROWS = {
     "storage/": (["storage/"], ["absl/", "xxhash.h", "rocksdb/", "system"]),
     "server/net/": (["server/", "storage/", "protocol/"], ["absl/", "xxhash.h", "uv.h", "system"]),
     "server/shard/": (["server/", "storage/", "protocol/"], ["absl/", "xxhash.h"]),
-    "server/commands/": (["server/", "storage/", "protocol/"], ["absl/", "xxhash.h", "system"]),
+    "server/commands/": (["server/", "storage/", "protocol/"], ["absl/", "xxhash.h", "fmt/", "system"]),
     "server/replication/": (["server/", "storage/", "protocol/"], ["absl/", "xxhash.h"]),
     "server/": (["server/", "storage/", "protocol/"], ["absl/", "xxhash.h", "fmt/", "spdlog/", "jemalloc/", "system"]),
     "bench/": (["bench/", "protocol/", "storage/"], ["absl/", "xxhash.h", "fmt/", "benchmark/", "hiredis/", "system"]),

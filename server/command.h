@@ -62,6 +62,9 @@ enum class Home : uint8_t {
   kEveryShard,  // on all; the replies are combined
 };
 
+// SCAN's cursor: the slot in its 14 top bits, a prefix of the hash below.
+inline constexpr int kCursorSlotShift = 50;
+
 enum CommandFlag : uint32_t {
   kWrite = 1U << 0,
   kReadOnly = 1U << 1,

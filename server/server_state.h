@@ -49,7 +49,8 @@ struct ServerState {
 
   uint64_t Sum(Counter ShardMetrics::*counter) const {
     uint64_t sum = 0;
-    for (int shard = 0; shard < map.shards(); ++shard) sum += (metrics[shard].*counter).Get();
+    for (int shard = 0; shard < map.shards(); ++shard)
+      sum += (metrics[static_cast<size_t>(shard)].*counter).Get();
     return sum;
   }
 };

@@ -29,11 +29,11 @@ void CmdConfigGet(CommandContext& ctx, Args args) {
   if (std::ranges::any_of(patterns, too_long)) return ctx.reply.Error("ERR pattern is too long");
 
   auto matches = MatchDirectives(patterns, ctx.shard.config());
-  for (const auto& [name, value] : kFixed) {
+  for (const auto& fixed : kFixed) {
     const bool asked = std::ranges::any_of(patterns, [&](std::string_view pattern) {
-      return GlobMatch(pattern, name, GlobCase::kIgnore);
+      return GlobMatch(pattern, fixed.first, GlobCase::kIgnore);
     });
-    if (asked) matches.emplace_back(name, value);
+    if (asked) matches.emplace_back(fixed.first, fixed.second);
   }
   ctx.reply.Map(matches.size());
   for (const auto& [name, value] : matches) {

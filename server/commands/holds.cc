@@ -1,6 +1,7 @@
 // The verbs of a hold's life: words to a request of storage/core/holds.h, its outcome to a reply.
 #include "storage/core/holds.h"
 
+#include "server/commands/keys.h"
 #include "server/commands/stock_arguments.h"
 #include "server/commands/stock_replies.h"
 #include "server/commands/tables.h"
@@ -178,8 +179,11 @@ void CmdRelease(CommandContext& ctx, Args args) {
   if (!in.Sku()) return;
   const auto decision = DecideRelease(*ctx.item, request, ctx.shard.limits(), ctx.now);
   if (decision.mutation) {
-    const bool grows = std::holds_alternative<FenceLeft>(*decision.mutation);
-    if (grows && !ctx.shard.MayGrow()) return ctx.reply.Error(ctx.shard.GrowthRefusal());
+    const auto* fence = std::get_if<FenceLeft>(&*decision.mutation);
+    if (fence != nullptr && !ctx.shard.MayGrow()) {
+      return ctx.reply.Error(ctx.shard.GrowthRefusal());
+    }
+    if (fence != nullptr) ctx.shard.metrics().fences_dropped.Add(fence->evicted);
     ctx.shard.CommitStock(ctx, *decision.mutation);
   }
   WaitForItem(ctx);
@@ -225,7 +229,7 @@ constexpr CommandSpec kCommands[] = {
      .run = CmdReserve,
      .arity = -4,
      .flags = kWrite | kFast | kStock,
-     .keys = kSkuOnly,
+     .keys = kFirstKey,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku hold units [EX s|PX ms] [BUYER id] [PARTIAL] [FINAL] [META blob]",
@@ -234,7 +238,7 @@ constexpr CommandSpec kCommands[] = {
      .run = CmdConfirm,
      .arity = -3,
      .flags = kWrite | kFast | kStock,
-     .keys = kSkuOnly,
+     .keys = kFirstKey,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku hold [QTY n] [RECLAIM]",
@@ -243,7 +247,7 @@ constexpr CommandSpec kCommands[] = {
      .run = CmdRelease,
      .arity = -3,
      .flags = kWrite | kFast | kStock,
-     .keys = kSkuOnly,
+     .keys = kFirstKey,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku hold [REASON w]",
@@ -252,7 +256,7 @@ constexpr CommandSpec kCommands[] = {
      .run = CmdExtend,
      .arity = 5,
      .flags = kWrite | kFast | kStock,
-     .keys = kSkuOnly,
+     .keys = kFirstKey,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku hold EX s|PX ms",
@@ -261,7 +265,7 @@ constexpr CommandSpec kCommands[] = {
      .run = CmdAmend,
      .arity = 4,
      .flags = kWrite | kFast | kStock,
-     .keys = kSkuOnly,
+     .keys = kFirstKey,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku hold units",

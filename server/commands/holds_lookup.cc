@@ -3,6 +3,7 @@
 #include <array>
 #include <vector>
 
+#include "server/commands/keys.h"
 #include "server/commands/stock_arguments.h"
 #include "server/commands/stock_replies.h"
 #include "server/commands/tables.h"
@@ -125,7 +126,7 @@ constexpr CommandSpec kCommands[] = {
      .run = CmdHoldGet,
      .arity = 3,
      .flags = kReadOnly | kFast | kStock,
-     .keys = kSkuOnly,
+     .keys = kFirstKey,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku hold",
@@ -134,7 +135,7 @@ constexpr CommandSpec kCommands[] = {
      .run = CmdHoldList,
      .arity = -2,
      .flags = kReadOnly | kStock,
-     .keys = kSkuOnly,
+     .keys = kFirstKey,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku [STATE s] [BUYER b] [EXPIRING ms] [CURSOR c] [COUNT n]",

@@ -78,7 +78,6 @@ void CmdDbSize(CommandContext& ctx, Args) {
 
 // ---- SCAN
 
-constexpr int kCursorSlotShift = 50;
 constexpr int kCursorHashShift = 14;  // the slot's bits take the place of the hash's lowest
 static_assert(kScanPrefixBits <= kCursorSlotShift);
 

@@ -1,6 +1,7 @@
 // A SKU's life: STOCK.CREATE, SET, ADJUST, RETURN, DROP, by the decisions of storage/core/stock.h.
 #include "storage/core/stock.h"
 
+#include "server/commands/keys.h"
 #include "server/commands/stock_arguments.h"
 #include "server/commands/stock_replies.h"
 #include "server/commands/tables.h"
@@ -47,7 +48,7 @@ void CmdCreate(CommandContext& ctx, Args args) {
   if (in.Refused()) return;
   const auto decision = DecideCreate(units, options, ctx.now);
   if (decision.outcome == OptionsStatus::kBadWindow) return ReplyBadWindow(ctx);
-  if (ctx.wrong_type) return ctx.reply.Error(kWrongType);
+  if (ctx.wrong_type) return ctx.reply.Error(kWrongTypeError);
   if (ctx.item != nullptr) {
     WaitForItem(ctx);
     if (nx) return ctx.reply.Null();
@@ -177,7 +178,7 @@ void CmdDrop(CommandContext& ctx, Args args) {
   StockArguments in(ctx, args);
   in.Options(2, {{"FORCE", force}});
   if (in.Refused()) return;
-  if (ctx.wrong_type) return ctx.reply.Error(kWrongType);
+  if (ctx.wrong_type) return ctx.reply.Error(kWrongTypeError);
   if (ctx.item == nullptr) return ctx.reply.Raw(kZeroReply);
   const auto decision = DecideDrop(*ctx.item, force, ctx.now);
   if (decision.outcome == DropStatus::kProtected) {
@@ -195,7 +196,7 @@ constexpr CommandSpec kCommands[] = {
      .run = CmdCreate,
      .arity = -3,
      .flags = kWrite | kFast | kStock,
-     .keys = kSkuOnly,
+     .keys = kFirstKey,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku units [NX] [LIMIT n] [MAXQTY n] [OPENS ms] [CLOSES ms] [TTL s] [RETAIN s] "
@@ -205,7 +206,7 @@ constexpr CommandSpec kCommands[] = {
      .run = CmdSet,
      .arity = -4,
      .flags = kWrite | kFast | kStock,
-     .keys = kSkuOnly,
+     .keys = kFirstKey,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku [LIMIT n] [MAXQTY n] [OPENS ms] [CLOSES ms] [TTL s] [RETAIN s] [SAFETY n] "
@@ -215,7 +216,7 @@ constexpr CommandSpec kCommands[] = {
      .run = CmdAdjust,
      .arity = -4,
      .flags = kWrite | kFast | kStock,
-     .keys = kSkuOnly,
+     .keys = kFirstKey,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku ref delta [REASON w] [IF available] [CLAMP]",
@@ -224,7 +225,7 @@ constexpr CommandSpec kCommands[] = {
      .run = CmdReturn,
      .arity = -5,
      .flags = kWrite | kFast | kStock,
-     .keys = kSkuOnly,
+     .keys = kFirstKey,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku hold ref units [TO available|writeoff] [KEEPLIMIT]",
@@ -233,7 +234,7 @@ constexpr CommandSpec kCommands[] = {
      .run = CmdDrop,
      .arity = -2,
      .flags = kWrite | kFast | kStock,
-     .keys = kSkuOnly,
+     .keys = kFirstKey,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku [FORCE]",

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "server/command_table.h"
+#include "server/commands/keys.h"
 #include "server/commands/stock_replies.h"
 #include "storage/base/parse_int.h"
 
@@ -97,7 +98,7 @@ void StockArguments::AnswerTrouble() {
       return ctx_.reply.Error("ERR syntax error, use " + std::string(row.name) + " " +
                               std::string(row.args));
     case Trouble::kInteger:
-      return ctx_.reply.Error("ERR value is not an integer or out of range");
+      return ctx_.reply.Error(kNotIntegerError);
     case Trouble::kId:
       return ctx_.reply.Error("ERR hold ids, buyers and refs must have 1 to 128 bytes");
     case Trouble::kReason:
@@ -129,7 +130,7 @@ bool StockArguments::Refused() {
 bool StockArguments::Sku() {
   if (Refused()) return false;
   if (ctx_.wrong_type) {
-    ctx_.reply.Error(kWrongType);
+    ctx_.reply.Error(kWrongTypeError);
     return false;
   }
   if (ctx_.item == nullptr) {

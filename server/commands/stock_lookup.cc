@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "protocol/resp_value.h"
+#include "server/commands/keys.h"
 #include "server/commands/stock_arguments.h"
 #include "server/commands/stock_replies.h"
 #include "server/commands/tables.h"
@@ -191,7 +192,7 @@ constexpr CommandSpec kCommands[] = {
      .run = CmdGet,
      .arity = -2,
      .flags = kReadOnly | kFast | kStock,
-     .keys = kSkuOnly,
+     .keys = kFirstKey,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku [field ...]",
@@ -211,7 +212,7 @@ constexpr CommandSpec kCommands[] = {
      .run = CmdAudit,
      .arity = -1,
      .flags = kReadOnly | kStock,
-     .keys = kSkuOnly,
+     .keys = kFirstKey,
      .combine = CombineAudit,
      .group = "stock",
      .since = "0.1.0",

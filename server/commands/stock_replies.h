@@ -1,5 +1,5 @@
-// What the rows and replies of the stock's commands have in common: what they wait for, who counts
-// them, how errors quote.
+// What the replies of the stock's commands have in common: what they wait for, who counts them, how
+// errors quote.
 #pragma once
 
 #include <string>
@@ -10,12 +10,6 @@
 #include "server/shard/shard.h"
 
 namespace holdfast {
-
-// In the rows of commands about one SKU.
-inline constexpr KeyPositions kSkuOnly{.first = 1, .last = 1, .step = 1};
-
-inline constexpr std::string_view kWrongType =
-    "WRONGTYPE Operation against a key holding the wrong kind of value";
 
 // A reply that tells of the SKU waits for its last change; a refusal only for the last change that
 // it could have come from, so that a sold-out SKU answers at once while others confirm.

@@ -215,7 +215,7 @@ size_t Connection::ExecuteAll(std::string_view input) {
 bool Connection::ExecuteOne(std::string_view input, size_t& consumed) {
   const Config& config = loop_.router().shard().config();
   ParserLimits limits = kUnauthenticatedLimits;
-  if (client_.authenticated)
+  if (client_.authenticated || config.requirepass.empty())
     limits = {.word_bytes_max = static_cast<size_t>(config.proto_max_bulk_len)};
   const RespParser::Result result = parser_.Parse(input, limits);
   switch (result.state) {

@@ -8,9 +8,6 @@
 namespace holdfast {
 namespace {
 
-// SCAN's cursor carries its slot in the top bits; see Keyspace.
-constexpr int kCursorSlotShift = 50;
-
 // What an unknown name is quoted with at most, as Redis does.
 constexpr size_t kQuotedBytesMax = 128;
 

@@ -131,7 +131,10 @@ class Password(WireTest):
                 with self.assertRaises(ReplyError):
                     other.call("AUTH", "secret")
                 self.assertEqual(other.call("AUTH", "new"), "OK")
+            outsider = self.connect()
             self.call("CONFIG", "SET", "requirepass", "")
+            # Who never logged in is as free as everybody now: more words than before a login.
+            self.assertEqual(outsider.call("DEL", *["k%d" % i for i in range(50)]), 0)
             for _ in range(8):
                 self.assertEqual(self.connect().call("PING"), "PONG")
         finally:

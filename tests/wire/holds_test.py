@@ -308,6 +308,18 @@ class Finish(StockCase):
         self.assertEqual(self.call("RESERVE", sku, "b", 1)[0], "SOLDOUT")
         eventually(lambda: self.call("RESERVE", sku, "c", 1)[0] == "HELD")
 
+    def test_outcomes_are_counted_by_verb_and_status(self):
+        sku, before = self.sku(2), self.info()
+        self.client.pipeline(("RESERVE", sku, "a", 2), ("RESERVE", sku, "b", 1), ("RESERVE", sku, "c", 1), ("RESERVE", sku, "d", 0),
+                             ("AMEND", sku, "a", 3), ("CONFIRM", sku, "x"), ("CONFIRM", sku, "a"), ("RELEASE", sku, "a"),
+                             ("STOCK.ADJUST", sku, "r", -1), ("STOCK.RETURN", sku, "a", "r", 1))
+        after = self.info()
+        moved = {name: int(after[name]) - int(before[name]) for name in after
+                 if name.split("_")[0] in "reserve confirm release extend amend adjust return".split()}
+        self.assertEqual({name: count for name, count in moved.items() if count},
+                         {"reserve_held": 1, "reserve_soldout": 2, "amend_soldout": 1, "confirm_confirmed": 1,
+                          "release_confirmed": 1, "adjust_short": 1, "return_returned": 1})
+
 
 class Lookup(StockCase):
     def test_hold_get_tells_everything_as_a_map_in_resp3(self):

@@ -210,6 +210,18 @@ class Scan(WireTest):
         self.assertEqual(self.scan("TYPE", "zset")[0], [])
         self.assertEqual(len(self.scan("TYPE", "string", "MATCH", "b*")[0]), 30)
 
+    def test_each_database_has_keys_of_its_own(self):
+        names = self.fill(20)
+        self.call("SELECT", 5)
+        self.assertEqual(self.scan()[0], [])
+        self.assertEqual(self.call("EXISTS", *names), 0)
+        self.call("SET", "there", "v")
+        self.assertEqual(self.scan()[0], [b"there"])
+        self.assertEqual(self.call("DBSIZE"), 1)
+        self.call("SELECT", 0)
+        self.assertEqual(self.call("DEL", "there"), 0)
+        self.assertEqual(sorted(self.scan()[0]), sorted(names))
+
     def test_dead_keys_are_not_shown(self):
         self.call("SET", "dead", "v", "PXAT", 1)
         self.call("SET", "alive", "v")
