@@ -95,8 +95,9 @@ class Hold:
 
     def answered(self, seen, now):
         """Takes the answer to the oldest command; False if no server that keeps its word could give it."""
-        ask = self.asked.pop(0)
-        expected = self.outcomes(self.known, ask, now)
+        expected = self.outcomes(self.known, self.asked.pop(0), now)
+        if seen and seen.state == "EXPIRED":
+            expected.append(self.known)  # time came first
         self.known, honest = seen, any(self.fits(seen, fact, now) for fact in expected)
         return honest
 
@@ -106,7 +107,7 @@ class Hold:
 
 
 class Ref:
-    """A STOCK.ADJUST: applied is None until an answer tells."""
+    """A STOCK.ADJUST that nothing can refuse: applied is None until an answer tells."""
 
     def __init__(self, sku, name, delta):
         self.sku, self.name, self.delta, self.applied = sku, name, delta, None
@@ -127,7 +128,7 @@ class Sessions:
         self.safe_keys = 0
 
     def keys_acked(self):
-        return sum(1 for _, acked in self.set_at if acked)
+        return len(self.set_at) - (1 if self.set_at and not self.set_at[-1][1] else 0)
 
     def mark(self):
         """What is acknowledged now is older than whatever is asked from now on."""
@@ -191,9 +192,8 @@ class Oracle:
 
     def check(self, client, everything=False):
         """Every broken promise, as text. Looks at what is new and at a sample of the old; the sums cover all."""
-        problems = self.watch.problems + [text for notes in self.notebooks for text in notes.problems]
-        asked_at = now_ms()
-        grace_until = self._restart_grace(client, asked_at, problems)
+        problems = []
+        grace_until = self._restart_grace(client, problems)
         self._check_holds(client, grace_until, everything, problems)
         self._check_retries(client, problems)
         self._check_refs(client, everything, problems)
@@ -202,9 +202,11 @@ class Oracle:
         self._check_sums(client, problems)
         for notes in self.notebooks:
             notes.fresh_holds, notes.fresh_refs = [], []
-        return problems
+        # While the server ran, they heard it contradict itself.
+        return [text for heard in (self.watch, *self.notebooks) for text in heard.problems] + problems
 
-    def _restart_grace(self, client, asked_at, problems):
+    def _restart_grace(self, client, problems):
+        asked_at = now_ms()
         info = dict(line.split(":", 1) for line in client.call("INFO", "holdfast").decode().split("\r\n") if ":" in line)
         until = int(info["restart_grace_until_ms"])
         if until < asked_at + self.grace_ms - CLOCK_SLACK_MS:
@@ -263,10 +265,9 @@ class Oracle:
         refs = [ref for notes in self.notebooks for ref in self._chosen(notes.fresh_refs, notes.refs, everything)]
         for ref, reply in zip(refs, run(client, [ref.words() for ref in refs])):
             applied = None if isinstance(reply, ReplyError) else reply[1]
-            # Unanswered: done then or done now, once. The sums tell if it was twice.
-            allowed = {ref.delta, 0} if ref.applied is None else {ref.applied}
-            if applied not in allowed:
-                problems.append("ref %s of %s was %s, its retry answers %s" % (ref.name, ref.sku, ref.applied, reply))
+            # Unanswered before: done then or done now. The sums tell if it was both.
+            if applied != ref.delta:
+                problems.append("ref %s of %s (%d): its retry answers %s" % (ref.name, ref.sku, ref.delta, reply))
             ref.applied = applied
 
     def _check_sessions(self, client, keys, problems):

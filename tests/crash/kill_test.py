@@ -1,0 +1,48 @@
+"""kill -9 under load, again and again on one directory: nothing that a buyer was told is ever unsaid."""
+
+import os
+import shutil
+import unittest
+
+from crash_case import CrashCase
+
+ROUNDS = int(os.environ.get("HOLDFAST_CRASH_ROUNDS", "20"))
+
+
+class Kill(CrashCase):
+    def test_whatever_was_acknowledged_survives_every_kill(self):
+        self.open_sale()
+        for _ in range(ROUNDS):
+            self.sell_until_killed()
+            self.assert_kept()
+        self.server.kill()
+        self.assert_kept(everything=True)
+        self.assertGreater(self.oracle.acknowledged(), 20 * ROUNDS, "too little was sold to prove anything")
+
+    def test_the_number_of_shards_may_change_between_lives(self):
+        self.open_sale()
+        for shards in ("1", "3", "2"):
+            self.sell_until_killed(longest=0.2)
+            self.server.flags += ("--shards", shards)
+            self.assert_kept(everything=True)
+
+
+class TheProofItself(CrashCase):
+    def test_an_older_state_of_the_directory_is_told_from_the_newest(self):
+        self.open_sale()
+        self.sell_until_killed()
+        older = os.path.join(self.base, "older")
+        shutil.copytree(self.data, older)
+        self.assert_kept()
+        self.sell_until_killed()
+        # Log and witness agree with each other: only the buyers know better.
+        shutil.rmtree(self.data)
+        shutil.copytree(older, self.data)
+        problems = "\n".join(self.problems_after_start())
+        self.assertIn("but it is None", problems)
+        self.assertIn("by the notebooks", problems)
+        self.assertIn("went back", problems)
+
+
+if __name__ == "__main__":
+    unittest.main()
