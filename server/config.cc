@@ -123,6 +123,7 @@ std::optional<StartRequest::Action> ActionOf(std::string_view word) {
   if (word == "--help" || word == "-h") return kHelp;
   if (word == "--version" || word == "-v") return kVersion;
   if (word == "--print-conf") return kPrintConf;
+  if (word == "--print-commands") return kPrintCommands;
   return std::nullopt;
 }
 

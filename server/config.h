@@ -70,13 +70,12 @@ struct Config {
   std::chrono::seconds hold_retention{86400};
   int64_t fence_max = 10000;
   std::chrono::seconds restart_grace{30};
-  bool enable_flush_stock = false;
   bool accept_clock = false;
 };
 
 // What `holdfast …` was asked to do.
 struct StartRequest {
-  enum class Action : uint8_t { kRun, kHelp, kVersion, kPrintConf };
+  enum class Action : uint8_t { kRun, kHelp, kVersion, kPrintConf, kPrintCommands };
 
   Action action = Action::kRun;
   Config config;

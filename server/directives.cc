@@ -61,7 +61,9 @@ constexpr Directive kDirectives[] = {
     {kClients, "maxclients", IntegerField{&Config::maxclients, 1, kIntMax}, kRunning, kPlain,
      "Connections at the same time. Lowered at start when the system grants fewer descriptors."},
     {kClients, "maxmemory-clients", MemoryField{&Config::maxmemory_clients, 0, kBytesMax}, kRunning,
-     kPlain, "Memory for the buffers of all clients together; 0 sets no limit."},
+     kPlain,
+     "Memory for the buffers of all clients together; above it the largest client is "
+     "disconnected; 0 sets no limit."},
     {kClients, "client-buffer-limit",
      MemoryField{&Config::client_buffer_limit, kMiB / 16, kBytesMax}, kRunning, kPlain,
      "Replies that may wait for one client to read them; above it the client is disconnected."},
@@ -72,7 +74,8 @@ constexpr Directive kDirectives[] = {
      kRunning, kPlain, "Longest single word of a request."},
     {kClients, "group-bytes-max", MemoryField{&Config::group_bytes_max, kMiB, kGiB}, kRunning,
      kPlain,
-     "Most that one command or transaction may change at once. At least proto-max-bulk-len."},
+     "Largest request, and so the most that one command may change at once. At least "
+     "proto-max-bulk-len."},
 
     {kGeneral, "shards", IntegerField{&Config::shards, 1, 64}, kStart, kMachine,
      "Threads that share the data. The default is one for each processor, 64 at most; every start "
@@ -124,8 +127,6 @@ constexpr Directive kDirectives[] = {
     {kStock, "restart-grace", SecondsField{&Config::restart_grace, 0, 86400}, kStart, kPlain,
      "No hold expires within this time after a start, so that buyers whose requests were cut off "
      "can still confirm."},
-    {kStock, "enable-flush-stock", YesNoField{&Config::enable_flush_stock}, kStart, kPlain,
-     "Let FLUSHALL and FLUSHDB delete stock. For test servers: sold records go as well."},
     {kStock, "accept-clock", YesNoField{&Config::accept_clock}, kCommandLine, kPlain,
      "Start although the machine's clock lies more than a day behind the last record, and go on "
      "from that record's time."},

@@ -49,13 +49,14 @@ constexpr std::string_view kSampleHead =
 )";
 
 constexpr std::string_view kHelpHead = R"(Usage: holdfast [file] [--directive value ...]
-       holdfast --version | --help | --print-conf
+       holdfast --version | --help | --print-conf | --print-commands
 
   holdfast                                  the defaults, data in the working directory
   holdfast /etc/holdfast.conf               a configuration file
   holdfast --port 7000 --dir /var/lib/sale  directives; they win over a file's
 
---print-conf prints a configuration file with every directive.
+--print-conf prints a configuration file with every directive, --print-commands the command
+table as the README has it.
 
 Directives (with defaults):
 )";

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "server/commands/command_list.h"
 #include "server/config.h"
 #include "server/directives.h"
 #include "server/server.h"
@@ -33,6 +34,9 @@ int Run(std::span<char* const> args) {
       return 0;
     case StartRequest::Action::kPrintConf:
       std::fputs(SampleConfigFile().c_str(), stdout);
+      return 0;
+    case StartRequest::Action::kPrintCommands:
+      std::fputs(CommandListMarkdown().c_str(), stdout);
       return 0;
     case StartRequest::Action::kRun:
       break;

@@ -33,7 +33,8 @@ struct alignas(64) ShardMetrics {
   Counter commands_processed;
   Counter connections_received;
   Counter connections_rejected;
-  Counter clients;  // now
+  Counter clients;       // now
+  Counter client_bytes;  // now, of their requests and replies
   Counter net_input_bytes;
   Counter net_output_bytes;
   Counter error_replies;

@@ -6,19 +6,19 @@ namespace holdfast {
 
 std::span<const std::span<const CommandSpec>> CommandTables() {
   static const std::array kTables = {
+      HoldCommands(),
+      HoldLookupCommands(),
+      StockCommands(),
+      StockLookupCommands(),
+      StringCommands(),
+      HashCommands(),
+      KeyCommands(),
+      ExpiryCommands(),
       ConnectionCommands(),
       ClientCommands(),
       ConfigCommands(),
       CommandDocsCommands(),
       InfoCommands(),
-      StringCommands(),
-      HashCommands(),
-      KeyCommands(),
-      ExpiryCommands(),
-      HoldCommands(),
-      HoldLookupCommands(),
-      StockCommands(),
-      StockLookupCommands(),
   };
   return kTables;
 }

@@ -215,8 +215,10 @@ size_t Connection::ExecuteAll(std::string_view input) {
 bool Connection::ExecuteOne(std::string_view input, size_t& consumed) {
   const Config& config = loop_.router().shard().config();
   ParserLimits limits = kUnauthenticatedLimits;
-  if (client_.authenticated || config.requirepass.empty())
-    limits = {.word_bytes_max = static_cast<size_t>(config.proto_max_bulk_len)};
+  if (client_.authenticated || config.requirepass.empty()) {
+    limits = {.word_bytes_max = static_cast<size_t>(config.proto_max_bulk_len),
+              .request_bytes_max = static_cast<size_t>(config.group_bytes_max)};
+  }
   const RespParser::Result result = parser_.Parse(input, limits);
   switch (result.state) {
     case RespParser::State::kNeedMore:
@@ -261,10 +263,7 @@ void Connection::StopReading() {
 
 void Connection::Hold() { UpdateReading(); }
 
-void Connection::Unhold() {
-  if (!pending_.empty()) return OnResume();
-  UpdateReading();
-}
+void Connection::Unhold() { pending_.empty() ? UpdateReading() : OnResume(); }
 
 // ---- out
 
@@ -279,7 +278,8 @@ void Connection::OnReplies() {
     return Close();
   }
   if (client_.close_after_replies && drained()) return Close();
-  if (!reading_ && !stopped_) Unhold();
+  if (reading_ || stopped_) return;
+  pending_.empty() ? UpdateReading() : loop_.ResumeLater(*this);
 }
 
 void Connection::Flush() {

@@ -38,9 +38,13 @@ class Connection final : public ClientSink {
 
   const Client& client() const { return client_; }
 
-  // In the loop's list of open connections.
+  // What it holds of requests and replies.
+  size_t BufferBytes() const { return pending_.size() + client_.replies.bytes() + unsent_.size(); }
+
+  // In the loop's list of open connections, and in the one of those to resume.
   Connection* next = nullptr;
   Connection* previous = nullptr;
+  bool to_resume = false;
 
  private:
   Connection(EventLoop& loop, bool unix_socket);

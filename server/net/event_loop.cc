@@ -11,7 +11,7 @@ namespace {
 
 // Holds that nobody asks for settle, and keys expire, within this and one turn.
 constexpr uint64_t kTickMs = 20;
-constexpr uint64_t kIdleCheckMs = 1000;
+constexpr uint64_t kWatchClientsMs = 200;
 // How long a clean stop waits for clients that do not read.
 constexpr uint64_t kDrainMs = 5000;
 
@@ -109,9 +109,9 @@ void EventLoop::OnTick() {
   UpdateHeld();
   router_->Work();
   const uint64_t now = uv_now(&uv_);
-  if (now - idle_checked_ms_ >= kIdleCheckMs) {
-    idle_checked_ms_ = now;
-    CloseIdleClients();
+  if (now - clients_watched_ms_ >= kWatchClientsMs) {
+    clients_watched_ms_ = now;
+    WatchClients();
   }
   if (stopping_) FinishIfDrained();
 }
@@ -122,18 +122,23 @@ void EventLoop::OnPrepare() {
     shard_.metrics().turn_us_max.Max((uv_hrtime() - work_started_ns_) / 1000);
     work_started_ns_ = 0;
   }
-  const bool busy = router_->HasWork();
+  const bool busy = router_->HasWork() || !to_resume_.empty();
   if (busy == busy_active_) return;
   busy_active_ = busy;
   if (!busy) {
     uv_idle_stop(&busy_);
     return;
   }
-  uv_idle_start(&busy_, [](uv_idle_t* idle) {
-    auto* loop = static_cast<EventLoop*>(idle->data);
-    loop->BeginWork();
-    loop->router_->Work();
-  });
+  uv_idle_start(&busy_, [](uv_idle_t* idle) { static_cast<EventLoop*>(idle->data)->OnBusy(); });
+}
+
+void EventLoop::OnBusy() {
+  BeginWork();
+  std::vector<Connection*> resumed;
+  resumed.swap(to_resume_);
+  for (Connection* connection : resumed) connection->to_resume = false;
+  for (Connection* connection : resumed) connection->OnResume();
+  router_->Work();
 }
 
 void EventLoop::UpdateHeld() {
@@ -147,18 +152,32 @@ void EventLoop::UpdateHeld() {
   }
 }
 
-void EventLoop::CloseIdleClients() {
-  const auto timeout = shard_.config().timeout;
-  if (timeout.count() == 0) return;
-  const UnixMs now = shard_.now().now;
+// Looks at all clients a few times a second: who is idle, and what they hold together.
+void EventLoop::WatchClients() {
+  size_t bytes = 0;
+  Connection* largest = nullptr;
   for (Connection* at = connections_; at != nullptr;) {
     Connection* next = at->next;
-    if (now - at->client().last_seen >= timeout && !at->client().blocked()) {
-      LogVerbose("Closing idle client {}", at->client().address);
-      at->Close();
-    }
+    bytes += at->BufferBytes();
+    if (largest == nullptr || at->BufferBytes() > largest->BufferBytes()) largest = at;
+    CloseIfIdle(*at);
     at = next;
   }
+  shard_.metrics().client_bytes.Set(bytes);
+  const auto limit = static_cast<uint64_t>(shard_.config().maxmemory_clients);
+  if (limit == 0 || bytes == 0 || shard_.server().Sum(&ShardMetrics::client_bytes) <= limit) return;
+  LogWarning("Closing client {}: it holds the most of what exceeds maxmemory-clients",
+             largest->client().address);
+  largest->Close();
+}
+
+void EventLoop::CloseIfIdle(Connection& connection) {
+  const auto timeout = shard_.config().timeout;
+  const Client& client = connection.client();
+  if (timeout.count() == 0 || client.blocked()) return;
+  if (shard_.now().now - client.last_seen < timeout) return;
+  LogVerbose("Closing idle client {}", client.address);
+  connection.Close();
 }
 
 // ---- connections
@@ -176,6 +195,13 @@ void EventLoop::Remove(Connection& connection) {
     connections_ = connection.next;
   }
   if (connection.next != nullptr) connection.next->previous = connection.previous;
+  if (connection.to_resume) std::erase(to_resume_, &connection);
+}
+
+void EventLoop::ResumeLater(Connection& connection) {
+  if (connection.to_resume) return;
+  connection.to_resume = true;
+  to_resume_.push_back(&connection);
 }
 
 // ---- stopping

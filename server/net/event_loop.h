@@ -50,6 +50,8 @@ class EventLoop {
   uv_buf_t read_buffer() { return uv_buf_init(read_buffer_.get(), kReadBufferBytes); }
   void Add(Connection& connection);
   void Remove(Connection& connection);
+  // It has requests read and not executed, and room again: goes on with them in the next turn.
+  void ResumeLater(Connection& connection);
   // The log's queue is over its bound: no socket is read.
   bool held() const { return held_; }
   // Reads the clock, before anything is done in a callback.
@@ -63,7 +65,9 @@ class EventLoop {
   void OnPrepare();
   void StartStopping();
   void FinishIfDrained();
-  void CloseIdleClients();
+  void OnBusy();
+  void WatchClients();
+  void CloseIfIdle(Connection& connection);
   void UpdateHeld();
   void CloseAll();
   void Init(uv_handle_t* handle) { handle->data = this; }
@@ -81,6 +85,7 @@ class EventLoop {
   struct Listener;
   std::vector<std::unique_ptr<Listener>> listeners_;
   Connection* connections_ = nullptr;
+  std::vector<Connection*> to_resume_;
   std::vector<Letter> letters_;
   std::unique_ptr<char[]> read_buffer_;
 
@@ -91,7 +96,7 @@ class EventLoop {
   bool drained_ = false;
   uint64_t drain_deadline_ms_ = 0;  // of uv_now
   uint64_t work_started_ns_ = 0;
-  uint64_t idle_checked_ms_ = 0;
+  uint64_t clients_watched_ms_ = 0;
   Drain* drain_ = nullptr;
 };
 

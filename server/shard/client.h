@@ -30,7 +30,7 @@ struct Gather {
 class ClientSink {
  public:
   virtual ~ClientSink() = default;
-  // End of turn, after the push: replies().ready() may have bytes to send.
+  // After the push, or an ack: replies.ready() may have bytes to send. Must not execute anything.
   virtual void OnReplies() = 0;
   // The barrier is gone or there is room again: go on with the requests already read.
   virtual void OnResume() = 0;

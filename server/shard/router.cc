@@ -92,17 +92,25 @@ void Router::Execute(Client& client, Args words) {
       command->keys.first > 0 && words.size() > static_cast<size_t>(command->keys.first);
   switch (command->home) {
     case Home::kClient:
-      return RunOnClient(client, *command, words);
+      RunOnClient(client, *command, words);
+      break;
     case Home::kKey:
-      if (!has_key) return SpreadShards(client, *command, words);
+      if (!has_key) {
+        SpreadShards(client, *command, words);
+        break;
+      }
       [[fallthrough]];
     case Home::kCursor:
-      return Route(client, *command, words, SlotOfRequest(*command, words));
+      Route(client, *command, words, SlotOfRequest(*command, words));
+      break;
     case Home::kEachKey:
-      return SpreadKeys(client, *command, words);
+      SpreadKeys(client, *command, words);
+      break;
     case Home::kEveryShard:
-      return SpreadShards(client, *command, words);
+      SpreadShards(client, *command, words);
+      break;
   }
+  if (shard_.BatchIsFull()) EndTurn();
 }
 
 Slot Router::SlotOfRequest(const CommandSpec& command, Args words) const {
@@ -273,6 +281,7 @@ void Router::DeliverRequests(std::string_view requests) {
     const RequestHeader request = TakeRequest(requests, words_);
     if (request.from.shard != shard_.id()) shard_.metrics().requests_received.Add();
     Answer(request, words_);
+    if (shard_.BatchIsFull()) EndTurn();
   }
 }
 

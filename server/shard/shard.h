@@ -90,6 +90,8 @@ class Shard {
   // ---- turns
 
   void PushBatch();
+  // The batch is as large as a record should be: end the turn here.
+  bool BatchIsFull() const { return batch_.size() >= kBatchBytesMax; }
   void OnAcked(Index acked) { gate_.Advance(acked); }
 
   // A slice of what is due: holds that expire, records to forget, keys past their deadline.
@@ -104,6 +106,8 @@ class Shard {
   void FinishRecovery();
 
  private:
+  static constexpr size_t kBatchBytesMax = size_t{1} << 20;
+
   void StartGrace();
 
   template <typename M>

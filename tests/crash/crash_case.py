@@ -46,7 +46,7 @@ class CrashCase(unittest.TestCase):
             for sku, units in SKUS.items():
                 self.assertEqual(client.call("STOCK.CREATE", sku, units), "OK")
 
-    def sell_until_killed(self, longest=0.4):
+    def sell_until_killed(self, longest=0.6):
         """Everybody buys; kill -9 comes at a random moment."""
         threads = [Buyer(self.server, notes, list(SKUS), random.Random(self.rng.random()))
                    for notes in self.oracle.notebooks]

@@ -145,15 +145,18 @@ class Notebook:
     def __init__(self, buyer):
         self.buyer = buyer
         self.holds, self.refs = [], []
-        self.fresh_holds, self.fresh_refs = [], []  # since the last check
+        self.touched, self.fresh_refs = {}, []  # since the last check; touched: a set in order
         self.sessions = Sessions(buyer)
         self.problems = []
 
     def new_hold(self, sku, name, units):
         hold = Hold(sku, name, units)
         self.holds.append(hold)
-        self.fresh_holds.append(hold)
         return hold
+
+    def ask(self, hold, verb, ttl_ms=0):
+        hold.asked.append(Ask(verb, ttl_ms))
+        self.touched[hold] = None
 
     def new_ref(self, sku, name, delta):
         ref = Ref(sku, name, delta)
@@ -201,7 +204,7 @@ class Oracle:
             self._check_sessions(client, notes.sessions, problems)
         self._check_sums(client, problems)
         for notes in self.notebooks:
-            notes.fresh_holds, notes.fresh_refs = [], []
+            notes.touched, notes.fresh_refs = {}, []
         # While the server ran, they heard it contradict itself.
         return [text for heard in (self.watch, *self.notebooks) for text in heard.problems] + problems
 
@@ -218,17 +221,21 @@ class Oracle:
 
     def _check_holds(self, client, grace_until, everything, problems):
         holds = [hold for notes in self.notebooks
-                 for hold in self._chosen(notes.fresh_holds, notes.holds, everything)]
+                 for hold in self._chosen(list(notes.touched), notes.holds, everything)]
         # Of two looks at one hold the second would find the first's answer in the notebook.
         holds = list(dict.fromkeys(holds))
         for hold, reply in zip(holds, run(client, [("HOLD.GET", hold.sku, hold.name) for hold in holds])):
             now = now_ms()
+            if isinstance(reply, ReplyError):
+                problems.append("%r: HOLD.GET answers %s" % (hold, reply))
+                reply = None
             seen, units = self._seen(reply)
             # No hold falls due between the kill and the end of the grace.
             due_by = now if now >= grace_until else self.killed_at
             if not any(Hold.fits(seen, fact, due_by) for fact in hold.possible(now)):
                 problems.append("%r, but it is %s" % (hold, seen))
-            elif seen and units not in (hold.units, 0 if seen.state == "RELEASED" else hold.units):
+                continue
+            if seen and units not in (hold.units, 0 if seen.state == "RELEASED" else hold.units):
                 problems.append("%r has %d units" % (hold, units))
             hold.known = seen
 
@@ -244,10 +251,9 @@ class Oracle:
         """Buyers whose connection was lost ask again, with the same ids: one state, no second effect."""
         retries = []
         for notes in self.notebooks:
-            known = [hold for hold in notes.fresh_holds if hold.known]
-            retries += [hold for hold in notes.fresh_holds if hold.asked and hold.known]
-            retries += self.rng.sample(known, min(len(known), 20))
-            for hold in notes.fresh_holds:
+            known = [hold for hold in notes.touched if hold.known]
+            retries += [hold for hold in known if hold.asked] + self.rng.sample(known, min(len(known), 20))
+            for hold in notes.touched:
                 hold.asked = []
         retries = list(dict.fromkeys(retries))
         replies = run(client, [("RESERVE", hold.sku, hold.name, hold.units) for hold in retries])
@@ -259,7 +265,6 @@ class Oracle:
             seen = Fact(str(status), deadline, deadline)
             if not Hold.fits(seen, hold.known, now_ms()):
                 problems.append("%r: its retry answers %s" % (hold, reply))
-            hold.known = seen
 
     def _check_refs(self, client, everything, problems):
         refs = [ref for notes in self.notebooks for ref in self._chosen(notes.fresh_refs, notes.refs, everything)]
@@ -296,7 +301,10 @@ class Oracle:
 
     def _check_sums(self, client, problems):
         for sku, created in self.skus.items():
-            reply = client.call("STOCK.GET", sku)
+            (reply,) = client.pipeline(("STOCK.GET", sku))
+            if isinstance(reply, ReplyError):
+                problems.append("%s: STOCK.GET answers %s" % (sku, reply))
+                continue
             stock = fields(reply)
             self.watch.saw(sku, stock)
             holds = [hold for notes in self.notebooks for hold in notes.holds if hold.sku == sku and hold.known]

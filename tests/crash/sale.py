@@ -4,7 +4,7 @@ import contextlib
 import threading
 
 from harness import Client, ReplyError
-from oracle import Ask, Fact, SESSION_SECONDS, fields, now_ms
+from oracle import Fact, SESSION_SECONDS, fields, now_ms
 
 LONG_MS, SHORT_MS = 600_000, 400
 OPEN_HOLDS = 200  # of one buyer; beyond them only what ends holds
@@ -63,7 +63,7 @@ class Buyer(threading.Thread):
         return self.notes.new_hold(self.rng.choice(self.skus), name, self.rng.randint(1, 3))
 
     def _ask(self, hold, verb, ttl_ms=0):
-        hold.asked.append(Ask(verb, ttl_ms))
+        self.notes.ask(hold, verb, ttl_ms)
         words = (verb, hold.sku, hold.name)
         if verb == "RESERVE":
             words += (hold.units,)

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "server/directives.h"
 
@@ -20,7 +21,8 @@ class CommandLine : public ::testing::Test {
   }
 
   std::string MakeFile(std::string_view text) {
-    const std::string path = ::testing::TempDir() + "holdfast_config_test.conf";
+    const std::string path =
+        ::testing::TempDir() + "holdfast_config_test." + std::to_string(getpid()) + ".conf";
     std::ofstream(path, std::ios::binary) << text;
     return path;
   }
@@ -72,9 +74,8 @@ TEST_F(CommandLine, WinsOverTheFile) {
 }
 
 TEST_F(CommandLine, AYesNoDirectiveAloneMeansYes) {
-  ASSERT_TRUE(Parse({"--accept-clock", "--protected-mode", "no", "--enable-flush-stock"}).ok());
+  ASSERT_TRUE(Parse({"--accept-clock", "--protected-mode", "no"}).ok());
   EXPECT_TRUE(request_.config.accept_clock);
-  EXPECT_TRUE(request_.config.enable_flush_stock);
   EXPECT_FALSE(request_.config.protected_mode);
 }
 

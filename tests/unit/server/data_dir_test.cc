@@ -20,7 +20,8 @@ class DataDirectory : public ::testing::Test {
   }
   void TearDown() override { fs::remove_all(base_); }
 
-  const std::string base_ = ::testing::TempDir() + "holdfast_data_dir_test";
+  const std::string base_ =
+      ::testing::TempDir() + "holdfast_data_dir_test." + std::to_string(getpid());
 };
 
 TEST_F(DataDirectory, IsMadeForItsOwnerAlone) {

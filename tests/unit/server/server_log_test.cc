@@ -37,7 +37,8 @@ class ServerLog : public ::testing::Test {
     return messages;
   }
 
-  const std::string path_ = ::testing::TempDir() + "holdfast_server_log_test.log";
+  const std::string path_ =
+      ::testing::TempDir() + "holdfast_server_log_test." + std::to_string(getpid()) + ".log";
 };
 
 // "4711:M 21 Nov" as "0000:A 00 Aaa".
