@@ -32,6 +32,22 @@ Status MakeDir(const std::string& path) {
   return Status::FromErrno("cannot make dir '" + path + "'", errno);
 }
 
+// What other servers keep their data under: a directory with one of these was named by mistake. Any
+// other file may lie beside ours (a configuration, a log of lines).
+constexpr std::array<std::string_view, 6> kForeignNames = {
+    "dump.rdb", "appendonlydir", "appendonly.aof", "CURRENT", "PG_VERSION", "ibdata1"};
+
+Status RefuseForeign(const std::string& path) {
+  std::error_code error;
+  for (const std::string_view name : kForeignNames) {
+    if (!std::filesystem::exists(path + '/' + std::string(name), error)) continue;
+    return Status::Invalid("dir '" + path + "' holds '" + std::string(name) +
+                           "', the data of another server; give Holdfast a directory of its own "
+                           "with --dir");
+  }
+  return Status::Ok();
+}
+
 // The number that the holder of the lock wrote into it; empty: none yet.
 std::string HolderPid(int lock_fd) {
   std::array<char, 16> text{};
@@ -70,6 +86,8 @@ Status DataDir::Open(const std::string& path) {
   std::error_code error;
   std::string absolute = std::filesystem::canonical(path, error).string();
   if (error) return Status::FromErrno("cannot resolve dir '" + path + "'", error.value());
+
+  if (Status ours = RefuseForeign(absolute); !ours.ok()) return ours;
 
   const std::string lock = absolute + std::string(kLockName);
   const int fd = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kLockMode);

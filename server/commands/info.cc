@@ -103,6 +103,7 @@ void WriteMemory(const CommandContext& ctx, FieldWriter& field) {
   const auto limit = static_cast<uint64_t>(ctx.shard.config().maxmemory);
   field("used_memory", used);  // of data: keys, values, holds
   field("used_memory_human", HumanBytes(used));
+  field("mem_clients_normal", ctx.shard.server().Sum(&ShardMetrics::client_bytes));
   field("used_memory_rss", resident);
   field("used_memory_rss_human", HumanBytes(resident));
   field("maxmemory", limit);

@@ -47,7 +47,7 @@ class CrashCase(unittest.TestCase):
                 self.assertEqual(client.call("STOCK.CREATE", sku, units), "OK")
 
     def sell_until_killed(self, longest=0.6):
-        """Everybody buys; kill -9 comes at a random moment."""
+        """Everybody buys; kill -9 comes at a random moment, and sometimes it takes a while until somebody notices."""
         threads = [Buyer(self.server, notes, list(SKUS), random.Random(self.rng.random()))
                    for notes in self.oracle.notebooks]
         threads.append(Watcher(self.server, self.oracle.watch, list(SKUS)))
@@ -60,6 +60,17 @@ class CrashCase(unittest.TestCase):
         for thread in threads:
             thread.join(30)
             self.assertFalse(thread.is_alive())
+        time.sleep(self.rng.choice((0, 0, 0.4)))  # long enough for short holds to fall due: none may expire for it
+
+    def die_while_starting(self):
+        """A start that is cut off anywhere in it, by kill -9."""
+        with open(self.server.log_path, "ab") as log:
+            process = subprocess.Popen(self.server.command_line(), stdout=log, stderr=log,
+                                       env={**os.environ, **self.server.environment})
+        time.sleep(self.rng.uniform(0, 0.15))
+        self.assertIsNone(process.poll(), "the server stopped by itself:\n" + self.server.log()[-4000:])
+        process.kill()
+        process.wait()
 
     def lose_power(self):
         subprocess.run([APPLY, self.data, self.shadow], check=True)

@@ -19,6 +19,14 @@ class Kill(CrashCase):
         self.assert_kept(everything=True)
         self.assertGreater(self.oracle.acknowledged(), 5 * ROUNDS, "too little was sold to prove anything")
 
+    def test_kills_in_the_middle_of_starts_lose_nothing(self):
+        self.open_sale()
+        for _ in range(3):
+            self.sell_until_killed(longest=0.2)
+            for _ in range(4):
+                self.die_while_starting()
+            self.assert_kept(everything=True)
+
     def test_the_number_of_shards_may_change_between_lives(self):
         self.open_sale()
         for shards in ("1", "3", "2"):

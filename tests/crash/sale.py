@@ -1,4 +1,4 @@
-"""Buyers who reserve, confirm, release and extend without rest until the server is gone, and write down every answer."""
+"""Buyers who reserve, confirm, release and extend until the server is gone, and write down every answer."""
 
 import contextlib
 import threading
@@ -43,7 +43,8 @@ class Buyer(threading.Thread):
         kind = self.rng.random()
         if kind < 0.08:
             sku = self.rng.choice(self.skus[:-1])  # the last is scarce: its sums stay what they are
-            ref = self.notes.new_ref(sku, "ref%d-%s" % (len(self.notes.refs), self.notes.buyer), self.rng.choice((-2, 1, 4)))
+            name = "%s-ref%d" % (self.notes.buyer, len(self.notes.refs))
+            ref = self.notes.new_ref(sku, name, self.rng.choice((-2, 1, 4)))
             return [(ref.words(), lambda words, reply: self._take_adjusted(ref, reply))]
         if kind < 0.12:
             return [self._ask(self._new_hold(), "RELEASE")]  # of an id never reserved: a fence

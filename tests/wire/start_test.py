@@ -12,7 +12,7 @@ import threading
 import time
 import unittest
 
-from harness import BINARY, Client, Server, eventually, free_port
+from harness import BINARY, Client, Server, free_port
 
 WALL_CLOCK_SHIM = os.environ.get("HOLDFAST_WALL_CLOCK_SHIM")
 NOBODY = 65534
@@ -130,6 +130,13 @@ class Directory(StartCase):
         self.assertRefused(["not Holdfast's", "dump.rdb", "'dir'"])
         with open(path) as file:
             self.assertEqual(file.read(), "REDIS0011")
+
+    def test_one_that_is_the_directory_of_another_server(self):
+        for name in ("dump.rdb", "CURRENT"):
+            path = self.write("data/" + name, "not ours")
+            self.assertRefused([name, "data of another server", "--dir"])
+            self.assertEqual(os.listdir(self.path("data")), [name])  # nothing was added
+            os.remove(path)
 
     def test_one_that_holds_the_database_of_another(self):
         self.write("data/log/db/CURRENT", "MANIFEST-000004\n")

@@ -183,6 +183,7 @@ TEST_F(RouterTest, MoreDueHoldsThanOneCommandMaySettleMakeItWaitAndNobodyElse) {
   EXPECT_EQ(other.received, "+PONG\r\n");
   EXPECT_EQ(client.received, "");
   EXPECT_EQ(Settled(client), "*1\r\n:5000\r\n");  // exact: all of them are settled
+  EXPECT_EQ(cluster_.shard(0).metrics().parked.Get(), 1);
 }
 
 TEST_F(RouterTest, TheTimerSettlesHoldsThatNobodyAsksFor) {

@@ -1,0 +1,157 @@
+"""Every bound has an answer, and nobody else pays for who runs into it."""
+
+import socket
+import time
+import unittest
+
+from harness import Client, ReplyError, Server, WireTest, eventually
+
+MIB = 1 << 20
+
+
+class SlowReaders(WireTest):
+    flags = ("--shards", "2", "--appendonly", "no")
+
+    def test_a_client_that_does_not_read_is_not_read_and_loses_nothing(self):
+        value = b"x" * 100_000
+        self.call("SET", "big", value)
+        slow = self.connect()
+        requests = 2000  # 200 MB of replies
+        slow.socket.setblocking(False)
+        unsent = Client.pack("GET", "big") * requests
+        while unsent:
+            try:
+                unsent = unsent[slow.socket.send(unsent):]
+            except BlockingIOError:
+                break
+        self.assertEqual(self.call("PING"), "PONG")  # others go on
+        eventually(lambda: int(self.info("memory")["mem_clients_normal"]) < 4 * MIB)
+        slow.socket.settimeout(20)
+        received = 0
+        while received < requests:
+            if unsent:
+                sent = slow.socket.send(unsent[:65536])
+                unsent = unsent[sent:]
+            self.assertEqual(slow.read(), value)
+            received += 1
+
+    def test_a_long_pipeline_is_answered_whole(self):
+        count = 200_000
+        self.client.raw(Client.pack("INCR", self.key()) * count)
+        for i in range(count):
+            self.assertEqual(self.client.read(), i + 1)
+
+
+class ClientBufferLimit(WireTest):
+    flags = ("--shards", "1", "--appendonly", "no", "--client-buffer-limit", "64kb")
+
+    def test_who_lets_more_wait_is_disconnected(self):
+        self.call("SET", "big", b"x" * (30 * MIB))
+        slow = self.connect()
+        slow.send("GET", "big")
+        eventually(lambda: "client-buffer-limit" in self.server.log())
+        with self.assertRaises(ConnectionError):
+            slow.read()
+        self.assertEqual(self.call("PING"), "PONG")
+
+
+class ClientMemory(WireTest):
+    flags = ("--shards", "2", "--appendonly", "no", "--maxmemory-clients", "8mb")
+
+    def test_together_above_the_limit_the_largest_is_disconnected(self):
+        clients = [self.connect() for _ in range(4)]
+        for index, client in enumerate(clients):
+            client.raw(b"*2\r\n$4\r\nECHO\r\n$%d\r\n" % (20 * MIB) + b"x" * ((1 + 4 * (index == 2)) * MIB))
+        time.sleep(0.5)  # three of 1 MiB and one of 5: together at the limit
+        clients[0].raw(b"x" * MIB)
+        clients[1].raw(b"x" * MIB)
+        eventually(lambda: "maxmemory-clients" in self.server.log())
+        self.assertTrue(clients[2].at_end())
+        self.assertEqual(self.call("PING"), "PONG")
+
+
+class Connections(WireTest):
+    flags = ("--shards", "2", "--appendonly", "no", "--maxclients", "5", "--timeout", "1")
+
+    def test_one_too_many_is_told_so(self):
+        others = [self.connect() for _ in range(4)]
+        for client in [self.client, *others]:
+            client.call("PING")  # the kernel connects before the server accepts
+        one_more = self.connect()
+        self.assertEqual(str(one_more.read()), "ERR max number of clients reached")
+        self.assertTrue(one_more.at_end())
+        others[0].close()
+        eventually(lambda: self.accepted())
+        self.assertGreater(int(self.info("stats")["rejected_connections"]), 0)
+
+    def accepted(self):
+        client = Client(self.server.port)
+        try:
+            return client.call("PING") == "PONG"
+        except (ReplyError, ConnectionError):
+            return False
+        finally:
+            client.close()
+
+    def test_an_idle_client_is_disconnected_and_a_busy_one_is_not(self):
+        idle = self.connect()
+        for _ in range(20):
+            self.assertEqual(self.call("PING"), "PONG")
+            time.sleep(0.1)
+        self.assertTrue(idle.at_end())
+
+
+class RequestSize(WireTest):
+    flags = ("--shards", "2", "--proto-max-bulk-len", "1mb", "--group-bytes-max", "4mb")
+
+    def test_a_word_or_a_request_beyond_its_limit_closes_the_connection(self):
+        self.client.raw(b"*2\r\n$4\r\nECHO\r\n$1048577\r\n")
+        self.assertEqual(str(self.client.read()), "ERR Protocol error: invalid bulk length")
+        self.assertTrue(self.client.at_end())
+        other = self.connect()
+        other.raw(b"*7\r\n$4\r\nHSET\r\n" + (b"$1000000\r\n" + b"x" * 1000000 + b"\r\n") * 6)
+        self.assertEqual(str(other.read()), "ERR Protocol error: too big request")
+
+    def test_many_large_values_in_one_go_are_kept(self):
+        words = [("SET", "v%d" % i, b"%d" % i * 200_000) for i in range(60)]
+        self.assertEqual(self.client.pipeline(*words), ["OK"] * 60)
+        self.assertEqual(self.server.stop(), 0)
+        self.server.start()
+        self.client = self.connect()
+        for _, key, value in words:
+            self.assertEqual(self.call("GET", key), value)
+
+
+class LittleDisk(WireTest):
+    flags = ("--shards", "2", "--restart-grace", "0")
+
+    def test_below_the_reserve_what_grows_is_refused_and_the_rest_goes_on(self):
+        self.call("STOCK.CREATE", "mask", 2)
+        self.call("RESERVE", "mask", "ord-1", 1)
+        self.call("RESERVE", "mask", "ord-2", 1)
+        self.call("SET", "session", "v")
+        self.call("CONFIG", "SET", "disk-reserve", str(1 << 60))
+
+        def refused():
+            try:
+                self.call("SET", "session", "w")
+                return False
+            except ReplyError as error:
+                return error.code == "MISCONF"
+        eventually(refused)
+        self.assertError("MISCONF", "STOCK.CREATE", "other", 5)
+        self.assertEqual(self.call("RESERVE", "mask", "ord-3", 1)[0], "SOLDOUT")
+        self.assertEqual(self.call("RESERVE", "mask", "ord-1", 1)[0], "HELD")
+        self.assertEqual(self.call("CONFIRM", "mask", "ord-1"), ["CONFIRMED", 1])
+        self.assertEqual(self.call("RELEASE", "mask", "ord-2"), ["RELEASED", 1])
+        self.assertError("MISCONF", "RESERVE", "mask", "ord-4", 1)
+        self.assertEqual(self.call("DEL", "session"), 1)
+        self.assertEqual(self.call("GET", "session"), None)
+
+        self.call("CONFIG", "SET", "disk-reserve", "0")
+        eventually(lambda: not refused())
+        self.assertEqual(self.call("RESERVE", "mask", "ord-4", 1)[0], "HELD")
+
+
+if __name__ == "__main__":
+    unittest.main()
