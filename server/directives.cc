@@ -66,7 +66,8 @@ constexpr Directive kDirectives[] = {
      "disconnected; 0 sets no limit."},
     {kClients, "client-buffer-limit",
      MemoryField{&Config::client_buffer_limit, kMiB / 16, kBytesMax}, kRunning, kPlain,
-     "Replies that may wait for one client to read them; above it the client is disconnected."},
+     "Replies that may wait for one client behind what is being sent; above it the client is "
+     "disconnected."},
     {kClients, "client-query-buffer-limit",
      MemoryField{&Config::client_query_buffer_limit, kMiB, kBytesMax}, kRunning, kPlain,
      "Bytes of one client's requests that may wait to be run. At least proto-max-bulk-len."},

@@ -18,7 +18,6 @@ namespace {
 // Beyond these a connection is not read until its client takes its replies, or the other shards
 // answer.
 constexpr size_t kUnsentBytesMax = 256 * 1024;
-constexpr size_t kRequestsInFlightMax = 1024;
 
 constexpr size_t kReadBytesMin = 16 * 1024;
 
@@ -140,7 +139,7 @@ void Connection::Close() {
 
 bool Connection::HasRoom() const {
   return client_.replies.bytes() + unsent_.size() < kUnsentBytesMax &&
-         client_.replies.awaited() < kRequestsInFlightMax;
+         client_.replies.MayAwaitMore();
 }
 
 void Connection::UpdateReading() {
@@ -271,7 +270,8 @@ void Connection::OnReplies() {
   if (closing_) return;
   Flush();
   if (closing_) return;
-  const auto held = client_.replies.bytes() + unsent_.size();
+  // What is on its way counts as taken: one reply may be as large as a value.
+  const size_t held = client_.replies.bytes();
   if (held > static_cast<size_t>(loop_.router().shard().config().client_buffer_limit)) {
     LogWarning("Closing client {}: it does not read its replies (client-buffer-limit)",
                client_.address);

@@ -52,8 +52,14 @@ void ReplyQueue::Fulfil(Ticket ticket, std::string_view bytes, Index gate) {
   at->state = Segment::State::kIndexed;
   at->gate = gate;
   at->bytes = bytes;
+  recent_reply_bytes_ = std::max(bytes.size(), recent_reply_bytes_ - recent_reply_bytes_ / 8);
   segment_bytes_ += bytes.size();
   --awaited_;
+}
+
+bool ReplyQueue::MayAwaitMore() const {
+  const size_t foreseen = kAwaitedBytes / std::max<size_t>(recent_reply_bytes_, 1);
+  return awaited_ < std::clamp(foreseen, kAwaitedMin, kAwaitedMax);
 }
 
 Index ReplyQueue::Resolve(const AckGate& gate) {

@@ -49,7 +49,10 @@ class ReplyQueue {
 
   // All bytes held here, for the client's bound.
   size_t bytes() const;
-  // Replies that other shards still owe: the client's bound on requests in flight.
+  // Whether the client may have one more request in flight to other shards. How large their replies
+  // will be is not known when they are sent, so the number allowed follows the size of those that
+  // came lately: it starts low and grows while they are small.
+  bool MayAwaitMore() const;
   size_t awaited() const { return awaited_; }
   bool empty() const { return ready().empty() && segments_.empty(); }
 
@@ -68,6 +71,12 @@ class ReplyQueue {
   Ticket last_ticket_ = 0;
   size_t awaited_ = 0;
   size_t segment_bytes_ = 0;  // of resolved segments
+  size_t recent_reply_bytes_ = kAwaitedBytes / kAwaitedAtFirst;
+
+  static constexpr size_t kAwaitedBytes = size_t{4} << 20;  // in flight, as far as can be foreseen
+  static constexpr size_t kAwaitedAtFirst = 16;
+  static constexpr size_t kAwaitedMin = 4;
+  static constexpr size_t kAwaitedMax = 1024;
 };
 
 }  // namespace holdfast

@@ -92,6 +92,23 @@ TEST_F(ReplyQueueTest, RepliesOfTwoTurnsLeaveEachWithItsOwn) {
   EXPECT_EQ(Sent(), "two");
 }
 
+TEST_F(ReplyQueueTest, HowManyRepliesMayBeOwedFollowsTheirSize) {
+  const auto owed_until_full = [this] {
+    std::vector<ReplyQueue::Ticket> tickets;
+    while (queue_.MayAwaitMore()) tickets.push_back(queue_.Expect());
+    return tickets;
+  };
+  auto tickets = owed_until_full();
+  EXPECT_EQ(tickets.size(), 16);
+  for (int round = 0; round < 10; ++round) {
+    for (const auto ticket : tickets) queue_.Fulfil(ticket, "+OK\r\n", 0);
+    tickets = owed_until_full();
+  }
+  EXPECT_EQ(tickets.size(), 1024);
+  for (const auto ticket : tickets) queue_.Fulfil(ticket, std::string(1 << 20, 'x'), 0);
+  EXPECT_EQ(owed_until_full().size(), 4);
+}
+
 TEST_F(ReplyQueueTest, PartsOfAReplyMayLeaveSeparately) {
   Reply("abcdef", 0);
   queue_.Consume(2);
