@@ -51,6 +51,8 @@ const CommandSpec* CommandTable::FindName(std::string_view name) const {
 
 const CommandSpec* CommandTable::Find(Args words) const {
   const CommandSpec* row = FindName(words[0]);
+  // "CONFIG|GET" is how a row is called, not what a client sends.
+  if (row != nullptr && row->name.find('|') != std::string_view::npos) return nullptr;
   if (row == nullptr || (row->flags & kContainer) == 0 || words.size() < 2) return row;
   if (words[0].size() + 1 + words[1].size() > kNameBytesMax) return row;
   std::array<char, kNameBytesMax> name{};

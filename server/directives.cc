@@ -73,7 +73,7 @@ constexpr Directive kDirectives[] = {
      "Bytes of one client's requests that may wait to be run. At least proto-max-bulk-len."},
     {kClients, "proto-max-bulk-len", MemoryField{&Config::proto_max_bulk_len, kMiB, 512 * kMiB},
      kRunning, kPlain, "Longest single word of a request."},
-    {kClients, "group-bytes-max", MemoryField{&Config::group_bytes_max, kMiB, kGiB}, kRunning,
+    {kClients, "group-bytes-max", MemoryField{&Config::group_bytes_max, kMiB, 512 * kMiB}, kRunning,
      kPlain,
      "Largest request, and so the most that one command may change at once. At least "
      "proto-max-bulk-len."},

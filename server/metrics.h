@@ -33,8 +33,9 @@ struct alignas(64) ShardMetrics {
   Counter commands_processed;
   Counter connections_received;
   Counter connections_rejected;
-  Counter clients;       // now
-  Counter client_bytes;  // now, of their requests and replies
+  Counter clients;               // now
+  Counter client_bytes;          // now, of their requests and replies
+  Counter client_bytes_largest;  // now, of the one that holds the most
   Counter net_input_bytes;
   Counter net_output_bytes;
   Counter error_replies;

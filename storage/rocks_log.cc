@@ -28,7 +28,11 @@ using Clock = LogQueue::Clock;
 // After a write, batches that nobody waits for may gather this long: a kill -9 loses no more than
 // that, and a stream of small turns does not cost a thread's wake each.
 constexpr auto kGather = std::chrono::milliseconds(2);
-constexpr auto kBackgroundSync = std::chrono::seconds(1);
+// What nobody waits for is synced this long after it was written. Where no level asks for a second
+// ("no"), about when the system would do it by itself: segments, the witness and whoever counts
+// what is not durable yet must get on at some time.
+constexpr std::chrono::milliseconds kEverySecondSpan = std::chrono::seconds(1);
+constexpr std::chrono::milliseconds kUnhurriedSpan = std::chrono::seconds(30);
 
 constexpr std::array<uint64_t, 7> kSyncBoundsUs = {100, 300, 1000, 3000, 10'000, 30'000, 100'000};
 
@@ -50,7 +54,7 @@ struct RocksLog::Impl {
       : options(opts),
         queue(opts.queue_bytes_max),
         space(opts.directory, opts.disk_reserve_bytes),
-        background_sync(Background(opts.stock_sync, opts.ordinary_sync)) {}
+        background_span(SpanFor(opts.stock_sync, opts.ordinary_sync)) {}
   ~Impl();
 
   // Open.
@@ -70,8 +74,12 @@ struct RocksLog::Impl {
 
   // Any thread.
   void Die(const Status& status);
-  static bool Background(SyncPolicy stock, SyncPolicy ordinary) {
-    return stock == SyncPolicy::kEverySecond || ordinary == SyncPolicy::kEverySecond;
+  static std::chrono::milliseconds SpanFor(SyncPolicy stock, SyncPolicy ordinary) {
+    const bool hurried = stock == SyncPolicy::kEverySecond || ordinary == SyncPolicy::kEverySecond;
+    return hurried ? kEverySecondSpan : kUnhurriedSpan;
+  }
+  Clock::time_point SyncDue() const {
+    return unsynced_since + background_span.load(std::memory_order_relaxed);
   }
 
   const RocksLogOptions options;
@@ -83,7 +91,7 @@ struct RocksLog::Impl {
   LogQueue queue;
   DiskSpace space;
   std::vector<Waker*> wakers;
-  std::atomic<bool> background_sync;
+  std::atomic<std::chrono::milliseconds> background_span;
   std::atomic<bool> dead{false};
   std::atomic<Index> durable{0};
 
@@ -228,11 +236,10 @@ Status RocksLog::Start() {
 void RocksLog::Impl::Run() {
   LogQueue::Taken taken;
   for (;;) {
-    const bool due = written > durable.load(std::memory_order_relaxed) &&
-                     background_sync.load(std::memory_order_relaxed);
+    const bool unsynced = written > durable.load(std::memory_order_relaxed);
     queue.Take({.durable = durable.load(std::memory_order_relaxed),
                 .gather_until = gather_until,
-                .sync_due = due ? unsynced_since + kBackgroundSync : Clock::time_point::max()},
+                .sync_due = unsynced ? SyncDue() : Clock::time_point::max()},
                taken);
     if (taken.stopped || !WriteTaken(taken)) return;
   }
@@ -242,9 +249,8 @@ bool RocksLog::Impl::WriteTaken(LogQueue::Taken& taken) {
   const Index durable_before = durable.load(std::memory_order_relaxed);
   const auto now = Clock::now();
   if (written == durable_before) unsynced_since = now;
-  const bool due =
-      background_sync.load(std::memory_order_relaxed) && now >= unsynced_since + kBackgroundSync;
-  const bool sync = taken.sync_wanted > durable_before || (due && written > durable_before);
+  const bool due = written > durable_before && now >= SyncDue();
+  const bool sync = taken.sync_wanted > durable_before || due;
   Status status = Append(taken, sync);
   if (status.ok() && sync && taken.used == 0) {
     status = TimedSync([this] { return segments->Sync(); });
@@ -357,7 +363,7 @@ Status RocksLog::Flush() {
 }
 
 void RocksLog::SetSyncPolicies(SyncPolicy stock, SyncPolicy ordinary) {
-  impl_->background_sync.store(Impl::Background(stock, ordinary), std::memory_order_relaxed);
+  impl_->background_span.store(Impl::SpanFor(stock, ordinary), std::memory_order_relaxed);
   // What was written under the old policy must not wait for a next batch that may never come.
   RequestSync(LastPushed());
 }

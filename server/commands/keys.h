@@ -33,8 +33,6 @@ inline Entry* FindForRead(CommandContext& ctx) {
   Entry* const entry = ctx.shard.Find(ctx);
   ShardMetrics& metrics = ctx.shard.metrics();
   (entry != nullptr ? metrics.keyspace_hits : metrics.keyspace_misses).Add();
-  // That there is stock is told by the SKU's stamp, not by its slot's.
-  if (IsStock(entry)) ctx.WaitForRead(entry->item().any_stamp);
   return entry;
 }
 

@@ -105,9 +105,14 @@ void ReplyTo(CommandContext& ctx, Args args, const AdjustOutcome& outcome) {
 }
 
 // A ref that nobody else has: an adjustment moves the SKU's seq, and another process has another
-// run id.
+// run id. A client may have taken the name nevertheless: then the next one.
 std::string MadeRef(const CommandContext& ctx) {
-  return ctx.shard.server().run_id + '-' + std::to_string(ctx.item->seq() + 1);
+  std::string ref;
+  for (uint64_t number = ctx.item->seq() + 1; ref.empty() || ctx.item->FindRef(ref, ctx.now.now);
+       ++number) {
+    ref = ctx.shard.server().run_id + '-' + std::to_string(number);
+  }
+  return ref;
 }
 
 void CmdAdjust(CommandContext& ctx, Args args) {

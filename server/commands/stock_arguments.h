@@ -83,7 +83,8 @@ class StockArguments {
   [[nodiscard]] bool Sku();
 
  private:
-  // In order of precedence; the first one noted of the worst is told.
+  // Of several the first one noted is told, but a word that cannot be read comes before a quantity
+  // that can, and is out of bounds.
   enum class Trouble : uint8_t {
     kNone,
     kBadHoldUnits,

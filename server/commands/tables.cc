@@ -6,18 +6,9 @@ namespace holdfast {
 
 std::span<const std::span<const CommandSpec>> CommandTables() {
   static const std::array kTables = {
-      HoldCommands(),
-      HoldLookupCommands(),
-      StockCommands(),
-      StockLookupCommands(),
-      StringCommands(),
-      HashCommands(),
-      KeyCommands(),
-      ExpiryCommands(),
-      ConnectionCommands(),
-      ClientCommands(),
-      ConfigCommands(),
-      CommandDocsCommands(),
+      HoldCommands(),       HoldLookupCommands(), StockCommands(),  StockLookupCommands(),
+      StringCommands(),     HashCommands(),       KeyCommands(),    ExpiryCommands(),
+      ConnectionCommands(), ClientCommands(),     ConfigCommands(), CommandDocsCommands(),
       InfoCommands(),
   };
   return kTables;

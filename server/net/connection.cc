@@ -65,15 +65,13 @@ Connection::Connection(EventLoop& loop, bool unix_socket)
   write_.data = this;
 }
 
-Connection* Connection::Accept(EventLoop& loop, uv_stream_t* listener) {
+void Connection::Accept(EventLoop& loop, uv_stream_t* listener) {
   auto* connection = new Connection(loop, listener->type == UV_NAMED_PIPE);
   loop.Add(*connection);
   if (uv_accept(listener, connection->stream()) != 0) {
-    connection->Close();
-    return nullptr;
+    return connection->Close();
   }
   if (connection->Introduce()) connection->UpdateReading();
-  return connection;
 }
 
 // Who is this, and may it come in?
@@ -143,7 +141,7 @@ bool Connection::HasRoom() const {
 }
 
 void Connection::UpdateReading() {
-  const bool wanted = !stopped_ && !loop_.held() && !client_.blocked() && HasRoom();
+  const bool wanted = !stopped_ && !ended_ && !loop_.held() && !client_.blocked() && HasRoom();
   if (wanted == reading_) return;
   reading_ = wanted;
   if (!wanted) {
@@ -168,8 +166,13 @@ void Connection::UpdateReading() {
 
 void Connection::OnRead(ssize_t bytes, const uv_buf_t* buffer) {
   if (bytes == 0) return;
-  if (bytes < 0) return Close();
+  if (bytes < 0 && bytes != UV_EOF) return Close();
   loop_.BeginWork();
+  if (bytes == UV_EOF) {
+    ended_ = true;
+    UpdateReading();
+    return CloseIfDone();
+  }
   loop_.router().shard().metrics().net_input_bytes.Add(static_cast<uint64_t>(bytes));
   if (buffer->base == loop_.read_buffer().base) {
     ConsumeInput({buffer->base, static_cast<size_t>(bytes)});
@@ -186,7 +189,6 @@ void Connection::ConsumeInput(std::string_view fresh) {
     fresh.remove_prefix(ExecuteAll(fresh));
     if (!fresh.empty() && !stopped_) pending_.Append(fresh);
   } else {
-    if (!fresh.empty()) pending_.Append(fresh);
     pending_.Consume(ExecuteAll(pending_.view()));
   }
   executing_ = false;
@@ -198,12 +200,13 @@ void Connection::ConsumeInput(std::string_view fresh) {
   }
   if (client_.close_after_replies) stopped_ = true;
   UpdateReading();
+  CloseIfDone();
 }
 
 // Executes whole requests while it may; returns how many bytes they took.
 size_t Connection::ExecuteAll(std::string_view input) {
   size_t done = 0;
-  while (done < input.size() && !stopped_ && !client_.blocked() && HasRoom()) {
+  while (done < input.size() && !stopped_ && !loop_.held() && !client_.blocked() && HasRoom()) {
     size_t consumed = 0;
     if (!ExecuteOne(input.substr(done), consumed)) break;
     done += consumed;
@@ -256,7 +259,7 @@ void Connection::OnResume() {
 }
 
 void Connection::StopReading() {
-  stopped_ = true;
+  ended_ = true;
   UpdateReading();
 }
 
@@ -277,9 +280,16 @@ void Connection::OnReplies() {
                client_.address);
     return Close();
   }
-  if (client_.close_after_replies && drained()) return Close();
-  if (reading_ || stopped_) return;
-  pending_.empty() ? UpdateReading() : loop_.ResumeLater(*this);
+  if (!reading_ && !stopped_ && !pending_.empty()) return loop_.ResumeLater(*this);
+  UpdateReading();
+  CloseIfDone();
+}
+
+// Nothing more will be asked and nothing more is owed. (What is left in pending_ when nothing holds
+// it back is the beginning of a request whose end will not come.)
+void Connection::CloseIfDone() {
+  if (!ended_ && !client_.close_after_replies) return;
+  if (drained() && !loop_.held()) Close();
 }
 
 void Connection::Flush() {

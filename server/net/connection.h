@@ -20,16 +20,16 @@ class EventLoop;
 class Connection final : public ClientSink {
  public:
   // Takes a pending connection off `listener` and starts to read, or refuses it with an error the
-  // client can read. Null if there was nothing to take.
-  static Connection* Accept(EventLoop& loop, uv_stream_t* listener);
+  // client can read.
+  static void Accept(EventLoop& loop, uv_stream_t* listener);
 
   void OnReplies() override;
   void OnResume() override;
   void OnKill() override { Close(); }
 
-  // Shutdown: nothing more is read; what is owed is still sent.
+  // Shutdown: nothing more is read; what was read is still executed and answered.
   void StopReading();
-  bool drained() const { return !writing_ && client_.replies.empty(); }
+  bool drained() const { return !writing_ && !to_resume && client_.replies.empty(); }
   void Close();
 
   // The log's queue is over its bound, or no longer: sockets wait.
@@ -60,6 +60,7 @@ class Connection final : public ClientSink {
   size_t ExecuteAll(std::string_view input);
   bool ExecuteOne(std::string_view input, size_t& consumed);
   void Flush();
+  void CloseIfDone();
   void Fail(std::string_view protocol_error);
 
   uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&handle_); }
@@ -71,6 +72,7 @@ class Connection final : public ClientSink {
   } handle_;
   bool unix_socket_;
   bool reading_ = false;
+  bool ended_ = false;    // the client sends nothing more, but may still read what it is owed
   bool stopped_ = false;  // for good: shutting down, or closing after the last reply
   bool executing_ = false;
   bool writing_ = false;

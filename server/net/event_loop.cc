@@ -99,14 +99,14 @@ void EventLoop::OnWake() {
   BeginWork();
   if (stop_asked_.load(std::memory_order_acquire)) StartStopping();
   mailbox_.Take(letters_);
-  for (const Letter& letter : letters_) router_->Deliver(letter);
+  for (Letter& letter : letters_) router_->Deliver(std::move(letter));
   letters_.clear();
   router_->OnAcked();
+  UpdateHeld();
 }
 
 void EventLoop::OnTick() {
   BeginWork();
-  UpdateHeld();
   router_->Work();
   const uint64_t now = uv_now(&uv_);
   if (now - clients_watched_ms_ >= kWatchClientsMs) {
@@ -117,6 +117,7 @@ void EventLoop::OnTick() {
 }
 
 void EventLoop::OnPrepare() {
+  UpdateHeld();
   router_->EndTurn();
   if (work_started_ns_ != 0) {
     shard_.metrics().turn_us_max.Max((uv_hrtime() - work_started_ns_) / 1000);
@@ -144,6 +145,7 @@ void EventLoop::OnBusy() {
 void EventLoop::UpdateHeld() {
   const bool held = shard_.server().log.Congested();
   if (held == held_) return;
+  BeginWork();
   held_ = held;
   for (Connection* at = connections_; at != nullptr;) {
     Connection* next = at->next;
@@ -158,26 +160,35 @@ void EventLoop::WatchClients() {
   Connection* largest = nullptr;
   for (Connection* at = connections_; at != nullptr;) {
     Connection* next = at->next;
-    bytes += at->BufferBytes();
-    if (largest == nullptr || at->BufferBytes() > largest->BufferBytes()) largest = at;
-    CloseIfIdle(*at);
+    if (!CloseIfIdle(*at)) {
+      bytes += at->BufferBytes();
+      if (largest == nullptr || at->BufferBytes() > largest->BufferBytes()) largest = at;
+    }
     at = next;
   }
   shard_.metrics().client_bytes.Set(bytes);
+  shard_.metrics().client_bytes_largest.Set(largest == nullptr ? 0 : largest->BufferBytes());
   const auto limit = static_cast<uint64_t>(shard_.config().maxmemory_clients);
-  if (limit == 0 || bytes == 0 || shard_.server().Sum(&ShardMetrics::client_bytes) <= limit) return;
+  const ServerState& server = shard_.server();
+  if (limit == 0 || largest == nullptr || server.Sum(&ShardMetrics::client_bytes) <= limit) return;
+  // The largest of all goes, so the other shards leave it to its owner.
+  for (const ShardMetrics& other : server.metrics) {
+    if (other.client_bytes_largest.Get() > largest->BufferBytes()) return;
+  }
   LogWarning("Closing client {}: it holds the most of what exceeds maxmemory-clients",
              largest->client().address);
   largest->Close();
 }
 
-void EventLoop::CloseIfIdle(Connection& connection) {
+bool EventLoop::CloseIfIdle(Connection& connection) {
   const auto timeout = shard_.config().timeout;
   const Client& client = connection.client();
-  if (timeout.count() == 0 || client.blocked()) return;
-  if (shard_.now().now - client.last_seen < timeout) return;
+  // Who is still owed an answer is not idle.
+  if (timeout.count() == 0 || !connection.drained()) return false;
+  if (shard_.now().now - client.last_seen < timeout) return false;
   LogVerbose("Closing idle client {}", client.address);
   connection.Close();
+  return true;
 }
 
 // ---- connections

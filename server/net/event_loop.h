@@ -35,9 +35,8 @@ class EventLoop {
   // Until drained after Stop. Then every socket is closed.
   void Run();
 
-  // Any thread. No new connection, no new request; what is owed is sent, for a bounded time.
-  // `others_running` is shared by all loops: each serves the others' letters until the last has
-  // drained.
+  // Any thread. No new connection, no new request; what is owed is sent, for a bounded time. Each
+  // loop serves the others' letters until the last has drained: they share a Drain.
   void Stop();
   struct Drain {
     std::atomic<int> loops_running;
@@ -67,7 +66,7 @@ class EventLoop {
   void FinishIfDrained();
   void OnBusy();
   void WatchClients();
-  void CloseIfIdle(Connection& connection);
+  bool CloseIfIdle(Connection& connection);
   void UpdateHeld();
   void CloseAll();
   void Init(uv_handle_t* handle) { handle->data = this; }

@@ -34,7 +34,8 @@ class ClientSink {
   virtual void OnReplies() = 0;
   // The barrier is gone or there is room again: go on with the requests already read.
   virtual void OnResume() = 0;
-  // CLIENT KILL: close as soon as control is back in the loop.
+  // CLIENT KILL. May come from within a command of this very client: it must not be freed before
+  // control is back in the loop.
   virtual void OnKill() = 0;
 };
 

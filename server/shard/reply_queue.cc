@@ -22,6 +22,8 @@ std::string& ReplyQueue::tail() {
 }
 
 void ReplyQueue::Seal(size_t mark, TurnStamp stamp) {
+  if (stamp == 0 && segments_.empty()) return;
+  segment_bytes_ += tail().size() - mark;
   if (stamp == 0) return;
   if (!segments_.empty()) {
     Segment& last = segments_.back();
@@ -38,10 +40,12 @@ void ReplyQueue::Seal(size_t mark, TurnStamp stamp) {
   segments_.push_back(std::move(held));
 }
 
-ReplyQueue::Ticket ReplyQueue::Expect() {
+ReplyQueue::Ticket ReplyQueue::Expect(size_t request_bytes) {
   ++last_ticket_;
   ++awaited_;
-  segments_.push_back({.state = Segment::State::kAwaited, .ticket = last_ticket_});
+  awaited_request_bytes_ += request_bytes;
+  segments_.push_back(
+      {.state = Segment::State::kAwaited, .ticket = last_ticket_, .request_bytes = request_bytes});
   return last_ticket_;
 }
 
@@ -55,10 +59,12 @@ void ReplyQueue::Fulfil(Ticket ticket, std::string_view bytes, Index gate) {
   recent_reply_bytes_ = std::max(bytes.size(), recent_reply_bytes_ - recent_reply_bytes_ / 8);
   segment_bytes_ += bytes.size();
   --awaited_;
+  awaited_request_bytes_ -= at->request_bytes;
 }
 
 bool ReplyQueue::MayAwaitMore() const {
   const size_t foreseen = kAwaitedBytes / std::max<size_t>(recent_reply_bytes_, 1);
+  if (awaited_request_bytes_ >= kAwaitedBytes) return false;
   return awaited_ < std::clamp(foreseen, kAwaitedMin, kAwaitedMax);
 }
 
@@ -68,7 +74,6 @@ Index ReplyQueue::Resolve(const AckGate& gate) {
     if (at->state == Segment::State::kStamped) {
       at->gate = gate.IndexOf(at->gate);
       at->state = Segment::State::kIndexed;
-      segment_bytes_ += at->bytes.size();
     }
     if (at->state == Segment::State::kIndexed) last = std::max(last, at->gate);
   }

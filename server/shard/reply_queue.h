@@ -31,8 +31,8 @@ class ReplyQueue {
   // What was written to tail() behind its first `mark` bytes waits for `stamp` (0: for nothing).
   void Seal(size_t mark, TurnStamp stamp);
 
-  // Keeps a place for a reply that comes later.
-  Ticket Expect();
+  // Keeps a place for a reply that comes later, to a request of so many bytes.
+  Ticket Expect(size_t request_bytes);
   void Fulfil(Ticket ticket, std::string_view bytes, Index gate);
 
   // End of turn, after the push: every stamp becomes an index. Returns the largest index waited
@@ -60,8 +60,9 @@ class ReplyQueue {
   struct Segment {
     enum class State : uint8_t { kAwaited, kStamped, kIndexed };
     State state = State::kStamped;
-    Ticket ticket = 0;  // of an awaited one, and of those behind it: ascending
-    uint64_t gate = 0;  // a stamp while kStamped, an index while kIndexed
+    Ticket ticket = 0;         // of an awaited one, and of those behind it: ascending
+    uint64_t gate = 0;         // a stamp while kStamped, an index while kIndexed
+    size_t request_bytes = 0;  // of an awaited one
     std::string bytes = {};
   };
 
@@ -70,7 +71,8 @@ class ReplyQueue {
   std::deque<Segment> segments_;
   Ticket last_ticket_ = 0;
   size_t awaited_ = 0;
-  size_t segment_bytes_ = 0;  // of resolved segments
+  size_t awaited_request_bytes_ = 0;
+  size_t segment_bytes_ = 0;
   size_t recent_reply_bytes_ = kAwaitedBytes / kAwaitedAtFirst;
 
   static constexpr size_t kAwaitedBytes = size_t{4} << 20;  // in flight, as far as can be foreseen

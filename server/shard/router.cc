@@ -2,11 +2,18 @@
 
 #include <algorithm>
 
+#include "protocol/words.h"
 #include "server/command_table.h"
 #include "storage/base/parse_int.h"
 
 namespace holdfast {
 namespace {
+
+// What answers to other shards may take in one turn: beyond it the rest waits for the next.
+constexpr size_t kAnsweredBytesPerTurn = size_t{1} << 20;
+
+// A command over more keys goes in parts even where all of them are ours: a turn stays short.
+constexpr size_t kKeysAtOnceMax = 256;
 
 // What an unknown name is quoted with at most, as Redis does.
 constexpr size_t kQuotedBytesMax = 128;
@@ -32,10 +39,10 @@ bool ArityFits(const CommandSpec& command, size_t words) {
                             : words >= static_cast<size_t>(-command.arity);
 }
 
-std::string LowerName(const CommandSpec& command) {
-  std::string name(command.name);
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
-  return name;
+size_t BytesOf(Args words) {
+  size_t bytes = 0;
+  for (const std::string_view word : words) bytes += word.size();
+  return bytes;
 }
 
 // [first, last] of the row's keys in this command line.
@@ -70,7 +77,7 @@ std::string Router::Refusal(const Client& client, const CommandSpec* command, Ar
            "'. Try " + std::string(command->name) + " HELP.";
   }
   if (!ArityFits(*command, words.size()) || command->run == nullptr) {
-    return "ERR wrong number of arguments for '" + LowerName(*command) + "' command";
+    return "ERR wrong number of arguments for '" + LowerCased(command->name) + "' command";
   }
   if (!client.authenticated && (command->flags & kNoAuth) == 0 && shard_.RequiresAuth()) {
     return "NOAUTH Authentication required.";
@@ -122,9 +129,11 @@ Slot Router::SlotOfRequest(const CommandSpec& command, Args words) const {
 }
 
 void Router::ReplyError(Client& client, std::string_view text) {
-  RespWriter(client.replies.tail(), client.resp).Error(text);
+  std::string& out = client.replies.tail();
+  const size_t mark = out.size();
+  RespWriter(out, client.resp).Error(text);
   shard_.metrics().error_replies.Add();
-  MarkDirty(client);
+  SealReply(client, mark, 0);
 }
 
 void Router::RunOnClient(Client& client, const CommandSpec& command, Args words) {
@@ -137,8 +146,7 @@ void Router::RunOnClient(Client& client, const CommandSpec& command, Args words)
       .resp_version = static_cast<uint8_t>(client.resp)};
   const Outcome outcome = Run(request, &client, words, out);
   Invariant(!outcome.parked);
-  client.replies.Seal(mark, outcome.gate);
-  MarkDirty(client);
+  SealReply(client, mark, outcome.gate);
 }
 
 void Router::Route(Client& client, const CommandSpec& command, Args words, Slot slot) {
@@ -149,7 +157,7 @@ void Router::Route(Client& client, const CommandSpec& command, Args words, Slot 
       .resp_version = static_cast<uint8_t>(client.resp)};
   const ShardId owner = shard_.server().map.OwnerOf(slot);
   if (owner != shard_.id()) {
-    request.from.ticket = client.replies.Expect();
+    request.from.ticket = client.replies.Expect(BytesOf(words));
     AppendRequest(outboxes_[owner].requests, request, words);
     shard_.metrics().requests_sent.Add();
     return;
@@ -159,12 +167,11 @@ void Router::Route(Client& client, const CommandSpec& command, Args words, Slot 
     const size_t mark = out.size();
     const Outcome outcome = Run(request, nullptr, words, out);
     if (!outcome.parked) {
-      client.replies.Seal(mark, outcome.gate);
-      MarkDirty(client);
+      SealReply(client, mark, outcome.gate);
       return;
     }
   }
-  request.from.ticket = client.replies.Expect();
+  request.from.ticket = client.replies.Expect(BytesOf(words));
   Park(slot, request, words);
 }
 
@@ -205,7 +212,7 @@ void Router::Park(Slot slot, const RequestHeader& request, Args words) {
 
 void Router::StartGather(Client& client, const CommandSpec& command, size_t parts) {
   client.gather = std::make_unique<Gather>(Gather{.command = &command,
-                                                  .ticket = client.replies.Expect(),
+                                                  .ticket = client.replies.Expect(0),
                                                   .parts_missing = parts,
                                                   .parts = std::vector<std::string>(parts)});
 }
@@ -235,6 +242,7 @@ void Router::SpreadKeys(Client& client, const CommandSpec& command, Args words) 
 // Without a detour when every key is ours and none has to wait.
 bool Router::SpreadKeysHere(Client& client, const CommandSpec& command, Args words) {
   const auto [first, last] = KeyRange(command, words.size());
+  if (last - first >= kKeysAtOnceMax) return false;
   for (size_t at = first; at <= last; ++at) {
     const Slot slot = SlotOf(words[at]);
     if (shard_.server().map.OwnerOf(slot) != shard_.id() || parked_.contains(slot)) return false;
@@ -256,8 +264,7 @@ bool Router::SpreadKeysHere(Client& client, const CommandSpec& command, Args wor
   const size_t mark = out.size();
   RespWriter reply(out, client.resp);
   command.combine(reply, parts);
-  client.replies.Seal(mark, gate);
-  MarkDirty(client);
+  SealReply(client, mark, gate);
   return true;
 }
 
@@ -271,16 +278,21 @@ void Router::SpreadShards(Client& client, const CommandSpec& command, Args words
 
 // ---- letters
 
-void Router::Deliver(const Letter& letter) {
-  DeliverRequests(letter.requests);
+void Router::Deliver(Letter letter) {
+  if (!letter.requests.empty()) inbox_.push_back({.bytes = std::move(letter.requests)});
   DeliverResponses(letter.responses);
+  ServeInbox();
 }
 
-void Router::DeliverRequests(std::string_view requests) {
-  while (!requests.empty()) {
-    const RequestHeader request = TakeRequest(requests, words_);
+void Router::ServeInbox() {
+  while (!inbox_.empty() && answered_bytes_ < kAnsweredBytesPerTurn) {
+    Requests& requests = inbox_.front();
+    std::string_view rest = std::string_view(requests.bytes).substr(requests.done);
+    const RequestHeader request = TakeRequest(rest, words_);
     if (request.from.shard != shard_.id()) shard_.metrics().requests_received.Add();
     Answer(request, words_);
+    requests.done = requests.bytes.size() - rest.size();
+    if (rest.empty()) inbox_.pop_front();
     if (shard_.BatchIsFull()) EndTurn();
   }
 }
@@ -293,6 +305,7 @@ void Router::Answer(const RequestHeader& request, Args words) {
   Outcome outcome{.parked = has_slot && parked_.contains(slot), .gate = 0};
   if (!outcome.parked) outcome = Run(request, nullptr, words, scratch_);
   if (outcome.parked) return Park(slot, request, words);
+  answered_bytes_ += sizeof(ResponseHeader) + scratch_.size();
   AppendResponse(outboxes_[request.from.shard].responses,
                  {.to = request.from, .gate = outcome.gate}, scratch_);
 }
@@ -302,7 +315,7 @@ void Router::RetryParked() {
   std::vector<Slot> done;
   std::vector<std::string_view> words;
   for (auto& [slot, queue] : parked_) {
-    while (!queue.empty()) {
+    while (!queue.empty() && !shard_.BatchIsFull()) {
       std::string_view packed = queue.front();
       const RequestHeader request = TakeRequest(packed, words);
       scratch_.clear();
@@ -349,6 +362,12 @@ void Router::FinishPart(Client& client, const ResponseHeader& header, std::strin
 
 // ---- turns
 
+// A local reply stands at the end of the client's queue.
+void Router::SealReply(Client& client, size_t mark, TurnStamp gate) {
+  client.replies.Seal(mark, shard_.gate().Acked(gate) ? 0 : gate);
+  MarkDirty(client);
+}
+
 void Router::MarkDirty(Client& client) {
   if (client.dirty) return;
   client.dirty = true;
@@ -357,15 +376,17 @@ void Router::MarkDirty(Client& client) {
 
 void Router::Work() {
   for (size_t left = to_self_.size(); left > 0; --left) {
-    const Letter letter = std::move(to_self_.front());
+    Letter letter = std::move(to_self_.front());
     to_self_.pop_front();
-    Deliver(letter);
+    Deliver(std::move(letter));
   }
+  ServeInbox();
   if (!parked_.empty()) RetryParked();
   shard_.Sweep();
 }
 
 void Router::EndTurn() {
+  answered_bytes_ = 0;
   shard_.PushBatch();  // (1)
 
   const AckGate& gate = shard_.gate();
@@ -383,9 +404,8 @@ void Router::EndTurn() {
     }
   }
   const Index acked = AckedIndex(shard_.server().log);
-  std::vector<Client*> dirty;
-  dirty.swap(dirty_);
-  for (Client* client : dirty) {
+  served_.swap(dirty_);
+  for (Client* client : served_) {
     client->dirty = false;
     if (client->replies.Release(acked) && !client->gated) {
       client->gated = true;
@@ -393,18 +413,19 @@ void Router::EndTurn() {
     }
     client->sink->OnReplies();
   }
+  served_.clear();
 }
 
 void Router::OnAcked() {
   const Index acked = AckedIndex(shard_.server().log);
   shard_.OnAcked(acked);
-  std::vector<Client*> waiting;
-  waiting.swap(gated_);
-  for (Client* client : waiting) {
+  served_.swap(gated_);
+  for (Client* client : served_) {
     client->gated = client->replies.Release(acked);
     if (client->gated) gated_.push_back(client);
     client->sink->OnReplies();
   }
+  served_.clear();
 }
 
 }  // namespace holdfast

@@ -44,13 +44,16 @@ class Router {
   // An error that is no command's: a malformed request.
   void ReplyError(Client& client, std::string_view text);
 
-  // What another shard (or this one, a turn ago) sent.
-  void Deliver(const Letter& letter);
+  // What another shard (or this one, a turn ago) sent. Its requests are served in order, as many a
+  // turn as their replies' size allows.
+  void Deliver(Letter letter);
 
   // The clock moved, or there is work left: parked commands are tried again, sweeps take a slice.
   void Work();
   // More to do without waiting for anything.
-  bool HasWork() const { return !parked_.empty() || !to_self_.empty() || shard_.HasWork(); }
+  bool HasWork() const {
+    return !parked_.empty() || !to_self_.empty() || !inbox_.empty() || shard_.HasWork();
+  }
 
   void EndTurn();
   // The log's durable index may have moved.
@@ -77,9 +80,10 @@ class Router {
   void Park(Slot slot, const RequestHeader& request, Args words);
   void Answer(const RequestHeader& request, Args words);
   void RetryParked();
-  void DeliverRequests(std::string_view requests);
+  void ServeInbox();
   void DeliverResponses(std::string_view responses);
   void FinishPart(Client& client, const ResponseHeader& header, std::string_view reply);
+  void SealReply(Client& client, size_t mark, TurnStamp gate);
   void MarkDirty(Client& client);
   Slot SlotOfRequest(const CommandSpec& command, Args words) const;
 
@@ -90,6 +94,14 @@ class Router {
   std::vector<Client*> gated_;
   std::vector<Letter> outboxes_;  // one for each shard, itself too
   std::deque<Letter> to_self_;
+  std::vector<Client*> served_;  // EndTurn's and OnAcked's own, kept for its memory
+
+  struct Requests {
+    std::string bytes;
+    size_t done = 0;
+  };
+  std::deque<Requests> inbox_;
+  size_t answered_bytes_ = 0;  // this turn, to other shards and in parts
 
   // Requests that wait behind a sweep, packed as in a letter, by slot: whatever comes for the slot
   // queues up behind them, so that commands to one slot take effect in order.

@@ -67,6 +67,9 @@ Entry* Shard::Find(CommandContext& ctx, const KeyPlace& place) {
     metrics_.expired_keys.Add();
     entry = nullptr;
   }
+  // That it is a SKU is news that a crash can undo, too.
+  if (entry != nullptr && entry->type() == KeyType::kStock)
+    ctx.WaitForRead(entry->item().any_stamp);
   return entry;
 }
 
@@ -175,13 +178,16 @@ void Shard::Sweep() {
     const size_t looked_at = keyspace_.CollectDue(
         now_.now, kSweepStep,
         [&](const KeyPlace& place) {
+          if (BatchIsFull()) return;  // it comes again
           CommitKey(place, KeyExpired{});
           metrics_.expired_keys.Add();
           ++records;
         },
         [&](const KeyPlace& place, Item& item) {
+          if (BatchIsFull()) return;
           if (Settle(place, item) || Forget(place, item)) records += kSweepMax;
         });
+    if (BatchIsFull()) break;
     if (looked_at < kSweepStep) return;
     records += kSweepStep;  // timers that were only filed anew cost, too
   }

@@ -1,5 +1,6 @@
-// A key with its hash, computed once per command: XXH3 with the history's secret seed, so that nobody can
-// aim keys at one segment. The top bits choose the segment of a container, the low ones the place inside.
+// A key with its hash, computed once per command: XXH3 with the history's secret seed, so that
+// nobody can aim keys at one segment. The top bits choose the segment of a container, the low ones
+// the place inside.
 #pragma once
 
 #include <cstdint>

@@ -20,9 +20,7 @@ HashField::Handle HashField::Make(std::string_view name, std::string_view value)
   return Handle(new (block) HashField(name, value));
 }
 
-void HashField::Free::operator()(HashField* field) const {
-  ::operator delete(field);
-}
+void HashField::Free::operator()(HashField* field) const { ::operator delete(field); }
 
 size_t HashField::MemoryBytes() const {
   return BlockSize(sizeof(HashField) + name_size_ + value_size_);

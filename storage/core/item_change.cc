@@ -57,9 +57,11 @@ void ItemChange::TakeBackSold(std::string_view buyer, const StockReturned& retur
 }
 
 void ItemChange::Supply(Units delta) {
-  Invariant(item_.stock_.available + delta >= 0);
-  item_.stock_.available += delta;
-  item_.stock_.supplied += delta;
+  Stock& stock = item_.stock_;
+  const bool beyond = __builtin_add_overflow(stock.available, delta, &stock.available) ||
+                      __builtin_add_overflow(stock.supplied, delta, &stock.supplied);
+  Invariant(!beyond);
+  Invariant(stock.available >= 0);
 }
 
 void ItemChange::Use(std::string_view buyer, Units units) {

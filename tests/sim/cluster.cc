@@ -75,10 +75,10 @@ void Cluster::Wake(int shard) { router(shard).OnAcked(); }
 bool Cluster::Deliver(int from, int to) {
   std::deque<Letter>& mail = MailOf(from, to);
   if (mail.empty()) return false;
-  const Letter letter = std::move(mail.front());
+  Letter letter = std::move(mail.front());
   mail.pop_front();
   shard(to).SetNow(now_);
-  router(to).Deliver(letter);
+  router(to).Deliver(std::move(letter));
   return true;
 }
 

@@ -1,3 +1,4 @@
+import socket
 import unittest
 
 from harness import Client, WireTest, ReplyError, Status
@@ -19,6 +20,10 @@ class Protocol(WireTest):
         self.assertError("ERR unknown command 'FROB', with args beginning with: 'a' 'b' ", "FROB", "a", "b")
         self.assertError("ERR wrong number of arguments for 'echo' command", "ECHO")
         self.assertEqual(self.call("PING"), "PONG")
+
+    def test_a_row_of_the_table_is_not_a_name_to_send(self):
+        with self.assertRaisesRegex(ReplyError, "unknown command"):
+            self.call("CLIENT|ID", "x")
 
     def test_malformed_bytes_close_that_connection_only(self):
         for data, text in ((b"*1\r\n:1\r\n", "ERR Protocol error: expected '$', got ':'"),
@@ -45,6 +50,21 @@ class Protocol(WireTest):
     def test_a_large_word_arrives_whole(self):
         word = bytes(range(256)) * 20000
         self.assertEqual(self.call("ECHO", word), word)
+
+
+class HalfClosed(WireTest):
+    """A client that says no more still reads: `printf ... | nc -N`."""
+
+    flags = ("--shards", "2")
+
+    def test_everything_asked_is_answered_before_the_connection_closes(self):
+        for round in range(5):
+            other = self.connect()
+            commands = [("STOCK.CREATE", "s%d-%d" % (round, i), "1") for i in range(20)] + [("PING",)]
+            other.raw(b"".join(Client.pack(*words) for words in commands) + b"*1\r\n$4\r\nPI")
+            other.socket.shutdown(socket.SHUT_WR)
+            self.assertEqual([other.read() for _ in commands], ["OK"] * 20 + ["PONG"])
+            self.assertTrue(other.at_end())
 
 
 class BeforeAuthentication(WireTest):

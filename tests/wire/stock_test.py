@@ -112,6 +112,13 @@ class Adjust(StockCase):
         self.assertStatus(["ADJUSTED", 0, 9], "STOCK.ADJUST", sku, "*", 0)
         self.assertStatus(["ADJUSTED", -9, 0], "STOCK.ADJUST", sku, "*", -9)
 
+    def test_a_star_is_no_ref_that_a_client_took_before(self):
+        sku = self.sku(10)
+        run_id = self.info("server")["run_id"]
+        for number in range(1, 6):
+            self.call("STOCK.ADJUST", sku, "%s-%d" % (run_id, number), 5)
+        self.assertStatus(["ADJUSTED", 5, 40], "STOCK.ADJUST", sku, "*", 5)
+
     def test_short_takes_nothing_and_clamp_what_there_is(self):
         sku = self.sku(7, "SAFETY", 5)
         self.assertStatus(["SHORT", 0, 7], "STOCK.ADJUST", sku, "r", -8)

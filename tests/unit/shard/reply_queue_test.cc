@@ -57,9 +57,9 @@ TEST_F(ReplyQueueTest, NothingOvertakesAHeldReply) {
 }
 
 TEST_F(ReplyQueueTest, AReplyFromElsewhereKeepsItsPlace) {
-  const auto ticket = queue_.Expect();
+  const auto ticket = queue_.Expect(0);
   Reply("local", 0);
-  const auto later = queue_.Expect();
+  const auto later = queue_.Expect(0);
   EndTurn(10);
   queue_.Fulfil(later, "third", 0);
   queue_.Release(10);
@@ -71,7 +71,7 @@ TEST_F(ReplyQueueTest, AReplyFromElsewhereKeepsItsPlace) {
 }
 
 TEST_F(ReplyQueueTest, AReplyFromElsewhereWaitsForItsIndex) {
-  const auto ticket = queue_.Expect();
+  const auto ticket = queue_.Expect(0);
   EndTurn(10);
   queue_.Fulfil(ticket, "x", 30);
   EXPECT_EQ(queue_.Resolve(gate_), 30);  // what somebody must ask the log to sync
@@ -95,7 +95,7 @@ TEST_F(ReplyQueueTest, RepliesOfTwoTurnsLeaveEachWithItsOwn) {
 TEST_F(ReplyQueueTest, HowManyRepliesMayBeOwedFollowsTheirSize) {
   const auto owed_until_full = [this] {
     std::vector<ReplyQueue::Ticket> tickets;
-    while (queue_.MayAwaitMore()) tickets.push_back(queue_.Expect());
+    while (queue_.MayAwaitMore()) tickets.push_back(queue_.Expect(0));
     return tickets;
   };
   auto tickets = owed_until_full();
@@ -107,6 +107,28 @@ TEST_F(ReplyQueueTest, HowManyRepliesMayBeOwedFollowsTheirSize) {
   EXPECT_EQ(tickets.size(), 1024);
   for (const auto ticket : tickets) queue_.Fulfil(ticket, std::string(1 << 20, 'x'), 0);
   EXPECT_EQ(owed_until_full().size(), 4);
+}
+
+TEST_F(ReplyQueueTest, EveryByteCountsFromTheMomentItIsWritten) {
+  Reply("ab", 0);
+  Reply("cde", gate_.Current());
+  Reply("f", 0);
+  EXPECT_EQ(queue_.bytes(), 6);
+  EndTurn(10);
+  EXPECT_EQ(queue_.bytes(), 6);
+  queue_.Release(10);
+  EXPECT_EQ(queue_.bytes(), 6);
+  EXPECT_EQ(Sent(), "abcdef");
+  EXPECT_EQ(queue_.bytes(), 0);
+}
+
+TEST_F(ReplyQueueTest, RequestsInFlightAreBoundedInBytesToo) {
+  queue_.Expect(3 << 20);
+  EXPECT_TRUE(queue_.MayAwaitMore());
+  const auto ticket = queue_.Expect(1 << 20);
+  EXPECT_FALSE(queue_.MayAwaitMore());
+  queue_.Fulfil(ticket, "+OK\r\n", 0);
+  EXPECT_TRUE(queue_.MayAwaitMore());
 }
 
 TEST_F(ReplyQueueTest, PartsOfAReplyMayLeaveSeparately) {

@@ -87,6 +87,25 @@ TEST_F(RouterTest, ARefusalWaitsForTheReservationThatCausedIt) {
   EXPECT_EQ(joe.received, "*4\r\n+SOLDOUT\r\n:0\r\n:0\r\n:0\r\n");
 }
 
+TEST_F(RouterTest, WhateverTellsOfASkuWaitsForItsCreation) {
+  SimClient& ann = cluster_.Connect(0);
+  const std::string sku = KeyOn(0, "mask");
+  Send(ann, "STOCK.CREATE " + sku + " 1");
+  std::vector<SimClient*> others;
+  for (const std::string command :
+       {"DEL", "TYPE", "EXISTS", "TTL", "INCR", "GET", "HGETALL", "PERSIST", "STOCK.AVAIL",
+        "STOCK.GET", "HOLD.LIST", "STOCK.AUDIT"}) {
+    others.push_back(&cluster_.Connect(0));
+    Send(*others.back(), command + " " + sku);
+  }
+  others.push_back(&cluster_.Connect(0));
+  Send(*others.back(), "SET " + sku + " v");
+  Turns();
+  for (const SimClient* other : others) EXPECT_EQ(other->received, "");
+  SyncLog();
+  for (const SimClient* other : others) EXPECT_NE(other->received, "");
+}
+
 TEST_F(RouterTest, AConfirmDoesNotHoldUpRefusals) {
   SimClient& ann = cluster_.Connect(0);
   SimClient& joe = cluster_.Connect(0);
@@ -146,6 +165,15 @@ TEST_F(RouterTest, AForwardedReservationWaitsForTheDiskToo) {
   EXPECT_TRUE(Settled(client).starts_with("*4\r\n+HELD\r\n"));
 }
 
+TEST_F(RouterTest, ManyKeysOfOneShardGoInPartsAndAreAnsweredAsOne) {
+  SimClient& client = cluster_.Connect(0);
+  std::string line = "EXISTS";
+  for (int i = 0; i < 1000; ++i) line += " " + KeyOn(0, "k");
+  Send(client, "SET " + KeyOn(0, "k") + " v");
+  Send(client, line);
+  EXPECT_EQ(Settled(client), "+OK\r\n:1000\r\n");
+}
+
 TEST_F(RouterTest, ACommandOverSeveralShardsIsABarrier) {
   SimClient& client = cluster_.Connect(0);
   const std::string here = KeyOn(0, "a");
@@ -155,6 +183,43 @@ TEST_F(RouterTest, ACommandOverSeveralShardsIsABarrier) {
   EXPECT_FALSE(Send(client, "SET " + here + " v"));  // not before EXISTS is decided
   EXPECT_EQ(Settled(client), "+OK\r\n:1\r\n");
   EXPECT_TRUE(Send(client, "SET " + here + " v"));
+}
+
+TEST_F(RouterTest, LargeRepliesToAnotherShardTakeSeveralTurns) {
+  SimClient& client = cluster_.Connect(0);
+  const std::string key = KeyOn(1, "big");
+  const std::string value(200'000, 'x');
+  Send(client, "SET " + key + " " + value);
+  Settled(client);
+  for (int i = 0; i < 20; ++i) Send(client, "GET " + key);
+  cluster_.EndTurn(0);
+  cluster_.Deliver(0, 1);
+  cluster_.EndTurn(1);
+  cluster_.Deliver(1, 0);
+  cluster_.EndTurn(0);
+  EXPECT_GT(client.received.size(), value.size());
+  EXPECT_LT(client.received.size(), 8 * value.size());
+  EXPECT_GT(Settled(client).size(), 20 * value.size());
+}
+
+TEST_F(RouterTest, ASweepOfLongKeysEndsWhereARecordDoes) {
+  SimClient& client = cluster_.Connect(0);
+  const std::string tag = "{" + KeyOn(0, "k") + "}";
+  for (int i = 0; i < 20; ++i) {
+    Send(client, "SET " + tag + std::to_string(i) + std::string(200'000, 'x') + " v PX 10");
+  }
+  Settled(client);
+  cluster_.Advance(DurationMs(50));
+  cluster_.Work(0);
+  const Counter& expired = cluster_.shard(0).metrics().expired_keys;
+  EXPECT_GT(expired.Get(), 0);
+  EXPECT_LE(expired.Get(), 6);
+  for (int i = 0; i < 10; ++i) {
+    cluster_.EndTurn(0);
+    cluster_.Advance(DurationMs(150));
+    cluster_.Work(0);
+  }
+  EXPECT_EQ(expired.Get(), 20);
 }
 
 TEST_F(RouterTest, AClientThatLeftIsForgotten) {
