@@ -289,7 +289,7 @@ void Connection::OnReplies() {
 // it back is the beginning of a request whose end will not come.)
 void Connection::CloseIfDone() {
   if (!ended_ && !client_.close_after_replies) return;
-  if (drained() && !loop_.held()) Close();
+  if (drained() && (pending_.empty() || !loop_.held())) Close();
 }
 
 void Connection::Flush() {
