@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace holdfast {
 namespace {
 
 constexpr int kSkus = 4;
+constexpr int kNewSkus = 60;  // made while the sale runs
 constexpr int kHoldIds = 40;  // few, so that retries and clashes happen
 constexpr int kClients = 6;
 constexpr int kReaders =
@@ -58,6 +60,7 @@ class Oracle {
   // given in, so while the sale runs only what no order explains is wrong.
   std::optional<std::string> Heard(const Words& asked, const RespValue& reply) {
     const RespNode& root = reply.root();
+    if (TellsOfSku(asked[0], reply)) known.insert(asked[1]);
     if (root.type == RespType::kError) return std::nullopt;
     if (asked[0] == "STOCK.GET") return HeardStock(asked[1], reply);
     if (asked[0] != "RESERVE" && asked[0] != "CONFIRM" && asked[0] != "RELEASE")
@@ -82,8 +85,18 @@ class Oracle {
 
   std::map<std::pair<std::string, std::string>, HoldFact> holds;
   std::map<std::string, SkuFact> skus;
+  std::set<std::string> known;  // SKUs that somebody was told of, in whatever words
 
  private:
+  static bool TellsOfSku(const std::string& command, const RespValue& reply) {
+    const RespNode& root = reply.root();
+    if (command == "STOCK.CREATE") return root.text == "OK" || root.text.starts_with("EXISTS");
+    if (command == "DEL") return root.text.starts_with("PROTECTED");
+    if (command == "TYPE") return root.text == "stock";
+    if (command == "STOCK.AVAIL") return reply.Child(root, 0)->type == RespType::kInteger;
+    return false;
+  }
+
   std::optional<std::string> HeardStock(const std::string& sku, const RespValue& reply) {
     const auto figure = [&](std::string_view name) {
       return reply.Field(reply.root(), name)->integer;
@@ -150,6 +163,10 @@ class Life {
       if (auto wrong = Ask({"STOCK.AUDIT", sku})) return wrong;
       if (answer_.Field(answer_.root(), "bad")->integer != 0) return sku + " fails its audit";
     }
+    for (const std::string& sku : std::set(oracle_.known)) {
+      if (auto wrong = Ask({"STOCK.GET", sku})) return wrong;
+      if (answer_.root().type == RespType::kError) return sku + " was told of and is gone";
+    }
     return CheckOrdinaryKeys();
   }
 
@@ -212,6 +229,7 @@ class Life {
         cluster_->Wake(Below(options_.shards));
         break;
       default:
+        if (Below(20) == 0) Reconnect(clients_[static_cast<size_t>(Below(kClients))]);
         cluster_->Advance(DurationMs(Below(400)));
         cluster_->Work(Below(options_.shards));
         break;
@@ -221,14 +239,37 @@ class Life {
 
   void SendRandom() {
     const int client = Below(kClients);
-    const std::vector<std::string> read = {"STOCK.GET", Sku(Below(kSkus))};
-    Send(clients_[static_cast<size_t>(client)], client < kReaders ? read : RandomCommand());
+    Send(clients_[static_cast<size_t>(client)], client < kReaders ? RandomRead() : RandomCommand());
+  }
+
+  std::vector<std::string> RandomRead() {
+    switch (Below(6)) {
+      case 0:
+        return {"DEL", NewSku()};
+      case 1:
+        return {"TYPE", NewSku()};
+      case 2:
+        return {"STOCK.AVAIL", NewSku(), Sku(Below(kSkus))};
+      default:
+        return {"STOCK.GET", Sku(Below(kSkus))};
+    }
+  }
+
+  // One that may or may not have been made by now.
+  std::string NewSku() { return "new-" + std::to_string(Below(kNewSkus)); }
+
+  // Whoever leaves is owed nothing; somebody else comes, maybe to another shard.
+  void Reconnect(Buyer& buyer) {
+    cluster_->Disconnect(*buyer.sim);
+    buyer = {&cluster_->Connect(Below(options_.shards)), {}};
   }
 
   std::vector<std::string> RandomCommand() {
     const std::string sku = Sku(Below(kSkus));
     const std::string hold = "hold-" + std::to_string(Below(kHoldIds));
-    switch (Below(10)) {
+    switch (Below(11)) {
+      case 10:
+        return {"STOCK.CREATE", NewSku(), "1"};
       case 0:
       case 1:
       case 2:
