@@ -217,7 +217,7 @@ class Life {
         break;
       case 6:
       case 7:
-        cluster_->Deliver(Below(options_.shards), Below(options_.shards));
+        DeliverRandom();
         break;
       case 8:
         log_.Step();
@@ -235,6 +235,13 @@ class Life {
         break;
     }
     HearAll();
+  }
+
+  void DeliverRandom() {
+    const int from =
+        Below(options_.shards);  // one after the other: the same seed for every compiler
+    const int to = Below(options_.shards);
+    cluster_->Deliver(from, to);
   }
 
   void SendRandom() {

@@ -34,7 +34,7 @@ TEST(SaleSim, OneShardAndManyKeepTheSamePromises) {
 
 // The proof's own proof: a server that acknowledges before the sync does not get through.
 TEST(SaleSim, AcknowledgingBeforeTheSyncIsCaught) {
-  for (uint64_t seed = 1; seed <= 50; ++seed) {
+  for (uint64_t seed = 1; seed <= 400; ++seed) {
     if (RunSaleSim(seed, {.honest = false})) return;
   }
   FAIL() << "no seed noticed that answers were acknowledged before they were durable";
