@@ -97,6 +97,28 @@ class Port(StartCase):
         self.assertFalse(os.path.exists(self.path("data")))
 
 
+class UnixSocket(StartCase):
+    def test_it_serves_has_its_mode_outlives_a_kill_and_goes_with_a_clean_stop(self):
+        path = self.path("holdfast.sock")
+        server = self.new_server("--unixsocket", path, "--unixsocketperm", "700", "--shards", "3")
+        for end in (server.kill, server.stop):
+            server.start()
+            self.assertEqual(os.stat(path).st_mode & 0o777, 0o700)
+            clients = [Client(None, unix=path) for _ in range(6)]
+            for number, client in enumerate(clients):
+                self.assertEqual(client.call("SET", "key%d" % number, "v"), "OK")
+                self.assertEqual(client.call("EXISTS", *("key%d" % i for i in range(number + 1))), number + 1)
+                client.close()
+            end()
+        self.assertFalse(os.path.exists(path))
+
+    def test_a_file_of_that_name_is_left_alone(self):
+        path = self.write("holdfast.sock", "a file")
+        self.assertRefused(["unixsocket", "is a file"], "--unixsocket", path)
+        with open(path) as file:
+            self.assertEqual(file.read(), "a file")
+
+
 class Directory(StartCase):
     def test_one_that_another_holdfast_uses(self):
         first = self.new_server().start()
