@@ -16,7 +16,9 @@ void Cluster::Road::Send(ShardId to, Letter& letter) {
 }
 
 Cluster::Cluster(int shards, Log& log, HashSeed seed, const Config& config, UnixMs now)
-    : state_(shards, log), now_(now), mail_(static_cast<size_t>(shards * shards)) {
+    : state_(shards, log),
+      now_(now),
+      mail_(static_cast<size_t>(shards) * static_cast<size_t>(shards)) {
   for (int id = 0; id < shards; ++id) {
     shards_.push_back(std::make_unique<Shard>(static_cast<ShardId>(id), state_, seed, config));
     roads_.push_back(std::make_unique<Road>());

@@ -69,7 +69,7 @@ class Cluster {
   };
 
   std::deque<Letter>& MailOf(int from, int to) {
-    return mail_[static_cast<size_t>(from * shards() + to)];
+    return mail_[static_cast<size_t>(from) * shards_.size() + static_cast<size_t>(to)];
   }
 
   ServerState state_;

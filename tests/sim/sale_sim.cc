@@ -114,8 +114,8 @@ class Oracle {
 
 class Life {
  public:
-  Life(const SaleSimOptions& options, std::mt19937_64& random, MemoryDisk disk, Oracle& oracle,
-       UnixMs now)
+  Life(const SaleSimOptions& options, std::mt19937_64& random, const MemoryDisk& disk,
+       Oracle& oracle, UnixMs now)
       : options_(options),
         random_(random),
         log_({.history = disk.history, .fatal = [](const Status&) {}}, disk),
@@ -382,7 +382,7 @@ std::optional<std::string> RunSaleSim(uint64_t seed, const SaleSimOptions& optio
   Oracle oracle;
   UnixMs now = FromUnixMs(1'795'288'322'993);
   for (int life = 0; life <= options.crashes; ++life) {
-    Life server(options, random, std::move(disk), oracle, now);
+    Life server(options, random, disk, oracle, now);
     if (auto wrong = server.Recover()) return "life " + std::to_string(life) + ": " + *wrong;
     if (life == 0) {
       if (auto wrong = server.MakeSkus()) return wrong;
