@@ -22,8 +22,8 @@
 
 namespace holdfast {
 
-inline constexpr size_t kWordsMax = 1024 * 1024;
-inline constexpr size_t kInlineBytesMax = 64 * 1024;
+inline constexpr size_t kWordsMax = size_t{1024} * 1024;
+inline constexpr size_t kInlineBytesMax = size_t{64} * 1024;
 // A count or length line with its marker and CRLF never needs more; "-9223372036854775808" has 20
 // digits.
 inline constexpr size_t kLengthLineBytesMax = 32;
@@ -34,7 +34,7 @@ inline constexpr size_t kRequestBytesCeiling = size_t{1} << 30;
 // it.
 struct ParserLimits {
   size_t words_max = kWordsMax;
-  size_t word_bytes_max = 64 * 1024 * 1024;
+  size_t word_bytes_max = size_t{64} * 1024 * 1024;
   // The whole of a multibulk request, headers included.
   size_t request_bytes_max = kRequestBytesCeiling;
   // Chooses Redis' words for a broken limit: "unauthenticated bulk length" tells that AUTH would
@@ -43,8 +43,8 @@ struct ParserLimits {
 };
 
 inline constexpr ParserLimits kUnauthenticatedLimits{.words_max = 10,
-                                                     .word_bytes_max = 16 * 1024,
-                                                     .request_bytes_max = 256 * 1024,
+                                                     .word_bytes_max = size_t{16} * 1024,
+                                                     .request_bytes_max = size_t{256} * 1024,
                                                      .authenticated = false};
 
 // Owner: one per connection, used by its thread only. Allocates nothing while the words of a

@@ -80,9 +80,9 @@ enum CommandFlag : uint32_t {
 
 // Positions in the command line, as COMMAND shows them; last < 0 counts from the end.
 struct KeyPositions {
-  int8_t first = 0;
-  int8_t last = 0;
-  int8_t step = 0;
+  int first = 0;
+  int last = 0;
+  int step = 0;
 };
 
 using CommandFunction = void (*)(CommandContext& ctx, Args args);

@@ -64,8 +64,8 @@ const CommandSpec* CommandTable::Find(Args words) const {
 }
 
 const CommandTable& Commands() {
-  static const CommandTable table(CommandTables());
-  return table;
+  static const CommandTable kTable(CommandTables());
+  return kTable;
 }
 
 }  // namespace holdfast

@@ -147,7 +147,7 @@ Status Server::Impl::OpenLog(HashSeed& seed) {
     options.disk_reserve_bytes = static_cast<uint64_t>(config.disk_reserve);
     options.stock_sync = PolicyOf(config.stock_appendfsync);
     options.ordinary_sync = PolicyOf(config.appendfsync);
-    if (Status status = RocksLog::Open(std::move(options), rocks_log); !status.ok()) return status;
+    if (Status status = RocksLog::Open(options, rocks_log); !status.ok()) return status;
     history = rocks_log->history();
     log = rocks_log.get();
   } else {
@@ -265,7 +265,7 @@ Status Server::Run() {
   LogNotice("Received {}, shutting down", signal == SIGINT ? "SIGINT" : "SIGTERM");
   for (const auto& loop : impl.loops) loop->Stop();
   for (std::thread& thread : threads) thread.join();
-  const Status flushed = impl.state->log.Flush();
+  Status flushed = impl.state->log.Flush();
   if (flushed.ok()) LogNotice("All changes are on disk. Holdfast is now ready to exit, bye bye...");
   return flushed;
 }

@@ -144,7 +144,7 @@ Status RocksLog::Impl::OpenWitness() {
 
 Status RocksLog::Impl::OpenHistory() {
   std::string row;
-  const Status read = segments->ReadHistory(row);
+  Status read = segments->ReadHistory(row);
   if (read.code() == Status::Code::kNotFound) return BeginHistory();
   if (!read.ok()) return read;
   if (Status status = DecodeHistory(row, history); !status.ok()) {

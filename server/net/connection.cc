@@ -17,9 +17,9 @@ namespace {
 
 // Beyond these a connection is not read until its client takes its replies, or the other shards
 // answer.
-constexpr size_t kUnsentBytesMax = 256 * 1024;
+constexpr size_t kUnsentBytesMax = size_t{256} * 1024;
 
-constexpr size_t kReadBytesMin = 16 * 1024;
+constexpr size_t kReadBytesMin = size_t{16} * 1024;
 
 constexpr std::string_view kMaxClients = "-ERR max number of clients reached\r\n";
 constexpr std::string_view kDenied =

@@ -9,7 +9,7 @@ namespace holdfast {
 namespace {
 
 // A client that once took a huge reply does not keep its memory for ever.
-constexpr size_t kReadyBytesKept = 64 * 1024;
+constexpr size_t kReadyBytesKept = size_t{64} * 1024;
 
 }  // namespace
 

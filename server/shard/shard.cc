@@ -6,11 +6,11 @@ namespace holdfast {
 namespace {
 
 // What one turn's sweep may take, so that no turn stalls behind a wave of deadlines.
-constexpr size_t kSweepRecordsPerTurn = 2 * kSweepMax;  // keys, holds, refs
+constexpr size_t kSweepRecordsPerTurn = size_t{2} * kSweepMax;  // keys, holds, refs
 constexpr size_t kSweepStep = 16;
 
 // What a batch's buffer keeps between turns.
-constexpr size_t kBatchBytesKept = 256 * 1024;
+constexpr size_t kBatchBytesKept = size_t{256} * 1024;
 
 LedgerLimits LimitsOf(const Config& config) {
   return {.hold_life_max = config.hold_max_life,
