@@ -148,6 +148,10 @@ void Shard::Publish() {
 // ---- sweeps
 
 bool Shard::Settle(const KeyPlace& place, Item& item) {
+  if (item.counting()) {
+    CommitItem(place, item, *DecideCountBuyers(item, now_));
+    return true;
+  }
   const auto expired = DecideSettle(item, limits_, now_);
   if (!expired) return false;
   metrics_.holds_expired.Add(expired->count);

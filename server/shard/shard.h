@@ -136,7 +136,8 @@ class Shard {
     std::visit([&](const auto& one) { CommitItem(place, item, one); }, mutation);
   }
 
-  // One slice of the SKU's due holds, of its holds or refs to forget; false if there was none.
+  // One slice of what a command on the SKU waits for (its due holds, a count of its buyers); one of
+  // its holds or refs to forget. False if there was none.
   bool Settle(const KeyPlace& place, Item& item);
   bool Forget(const KeyPlace& place, Item& item);
   void Publish();

@@ -149,6 +149,7 @@ bool Keyspace::ApplyView(const MutationView& view) {
     case MutationKind::kStockAdjusted:
     case MutationKind::kStockReturned:
     case MutationKind::kRefsForgotten:
+    case MutationKind::kBuyersCounted:
       return ApplyItemBody(place, view.kind, view.body);
   }
   return false;  // a kind of a later version

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "storage/base/server_time.h"
@@ -60,6 +61,10 @@ class Item {
   size_t live_holds() const { return live_.size(); }
   size_t holds() const { return holds_.size(); }         // live and remembered
   bool counts_buyers() const { return counts_buyers_; }  // since a LIMIT was first set
+  // A first LIMIT has come and the remembered holds are still being counted, in slices: until then
+  // nothing else happens to the SKU.
+  bool counting() const { return counting_.has_value(); }
+  UnixMs counting_since() const { return counting_->since; }  // Requires: counting()
   size_t MemoryBytes() const;
 
   // Null if there is none or it is forgotten by `now`. Valid until the next Apply.
@@ -99,6 +104,14 @@ class Item {
   friend class ItemAudit;
   friend class ItemPeek;  // tests
 
+  // How far the count is. Holds that were to be forgotten by `since` are forgotten first: whether a
+  // sweep had come by already must not show in a buyer's use.
+  struct Counting {
+    UnixMs since;
+    uint64_t from = 0;   // in the holds' container
+    size_t counted = 0;  // holds: where the next slice ends must not hang on how they are stored
+  };
+
   using LiveHolds = Deadlines<Hold, MadeThenId>;
   using FinishedHolds = Deadlines<Hold, IdOnly>;
   using Refs = Deadlines<Ref, IdOnly>;
@@ -109,6 +122,7 @@ class Item {
   uint64_t seq_ = 0;
   UnixMs changed_at_;
   bool counts_buyers_;
+  std::optional<Counting> counting_;
   size_t block_bytes_ = 0;  // of holds, buyers and refs
 
   SegmentedSet<HoldPtr, HoldTraits> holds_;

@@ -65,7 +65,12 @@ void ItemChange::Supply(Units delta) {
 }
 
 void ItemChange::Use(std::string_view buyer, Units units) {
-  if (!item_.counts_buyers_ || buyer.empty() || units == 0) return;
+  Invariant(!item_.counting());
+  if (item_.counts_buyers_) AddUse(buyer, units);
+}
+
+void ItemChange::AddUse(std::string_view buyer, Units units) {
+  if (buyer.empty() || units == 0) return;
   const HashedKey key = item_.buyers_.Hash(buyer);
   BuyerUsePtr* found = item_.buyers_.Find(key);
   if (found == nullptr) {
@@ -97,6 +102,7 @@ Hold& ItemChange::FirstLive() {
 }
 
 void ItemChange::Add(HoldPtr hold) {
+  Invariant(!item_.counting());
   const HashedKey key = item_.holds_.Hash(hold->id());
   if (HoldPtr* const old = item_.holds_.Find(key)) {
     Invariant((*old)->IsForgotten(at_));
@@ -188,16 +194,26 @@ void ItemChange::ForgetFirstRef(UnixMs up_to) {
 // ---- Options ----
 
 void ItemChange::SetOptions(const ItemOptions& options) {
+  Invariant(!item_.counting());
   item_.options_ = options;
-  if (options.limit > 0 && !item_.counts_buyers_) StartCountingBuyers();
+  if (options.limit > 0 && !item_.counts_buyers_) item_.counting_ = Item::Counting{.since = at_};
 }
 
-// The first LIMIT counts what is remembered. Holds whose time has passed go first: whether a sweep
-// had come by already must not show in a buyer's use.
-void ItemChange::StartCountingBuyers() {
-  while (!item_.finished_.empty() && item_.finished_.First().at <= at_) ForgetFirstHold(at_);
+void ItemChange::CountBuyers(uint32_t holds) {
+  Invariant(item_.counting());
+  Item::Counting& counting = *item_.counting_;
+  Invariant(item_.finished_.FirstInstant() == kNever ||
+            item_.finished_.FirstInstant() > counting.since);
+  counting.from = item_.holds_.Scan(counting.from, holds, [&](const HoldPtr& hold) {
+    AddUse(hold->buyer(), hold->UsedUnits());
+    ++counting.counted;
+  });
+  if (counting.counted < item_.holds_.size()) {
+    Invariant(counting.from != 0);
+    return;
+  }
   item_.counts_buyers_ = true;
-  item_.holds_.ForEach([this](const HoldPtr& hold) { Use(hold->buyer(), hold->UsedUnits()); });
+  item_.counting_.reset();
 }
 
 }  // namespace holdfast

@@ -46,12 +46,13 @@ class ItemChange {
   void ForgetFirstRef(UnixMs up_to);
 
   void SetOptions(const ItemOptions& options);
+  void CountBuyers(uint32_t holds);
 
  private:
   void Forget(Hold& hold);
   void Forget(Ref& ref);
-  void StartCountingBuyers();
   void Use(std::string_view buyer, Units units);
+  void AddUse(std::string_view buyer, Units units);
 
   Item& item_;
   const UnixMs at_;

@@ -10,8 +10,10 @@ namespace holdfast {
 
 namespace {
 
-// When the first hold of the item expires, or a hold or ref is to be forgotten.
+// When the first hold of the item expires, or a hold or ref is to be forgotten; at once while its
+// buyers are being counted.
 UnixMs NextSweep(const Item& item) {
+  if (item.counting()) return item.changed_at();
   const UnixMs deadline = item.NextDeadline();
   const UnixMs forget = item.NextForget();
   if (deadline == kNever) return forget;

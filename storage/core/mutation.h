@@ -48,6 +48,7 @@ enum class MutationKind : uint8_t {
   kStockAdjusted = 13,
   kStockReturned = 14,
   kRefsForgotten = 15,
+  kBuyersCounted = 16,
   // Ordinary keys (storage/core/key_mutations.h).
   kStringSet = 64,
   kKeyDeleted = 65,

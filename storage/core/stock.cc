@@ -111,11 +111,24 @@ DropDecision DecideDrop(const Item& item, bool force, Instant instant) {
 
 // ---- Sweeps ----
 
-bool HasDue(const Item& item, Instant instant) { return item.CountDue(instant.due, 1) > 0; }
+bool HasDue(const Item& item, Instant instant) {
+  return item.counting() || item.CountDue(instant.due, 1) > 0;
+}
+
+std::optional<CountSlice> DecideCountBuyers(const Item& item, Instant instant, uint32_t most) {
+  Invariant(most <= kSweepMax);
+  if (!item.counting()) return std::nullopt;
+  const UnixMs since = item.counting_since();
+  if (const uint32_t old = item.CountForgottenHolds(since, most)) {
+    return HoldsForgotten{.at = instant.now, .up_to = since, .count = old};
+  }
+  return BuyersCounted{.at = instant.now, .count = most};
+}
 
 std::optional<HoldsExpired> DecideSettle(const Item& item, const LedgerLimits& limits,
                                          Instant instant, uint32_t most) {
   Invariant(most <= kSweepMax);
+  Invariant(!item.counting());
   const uint32_t count = item.CountDue(instant.due, most);
   if (count == 0) return std::nullopt;
   return HoldsExpired{.at = instant.now,

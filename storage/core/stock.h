@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string_view>
+#include <variant>
 
 #include "storage/base/server_time.h"
 #include "storage/core/item.h"
@@ -107,9 +108,15 @@ DropDecision DecideDrop(const Item& item, bool force, Instant instant);
 
 // ---- Sweeps: at most `most` (<= kSweepMax) at once, in one order everywhere ----
 
+// Whether a command on the SKU must wait for a sweep.
 bool HasDue(const Item& item, Instant instant);
 std::optional<HoldsExpired> DecideSettle(const Item& item, const LedgerLimits& limits,
                                          Instant instant, uint32_t most = kSweepMax);
+
+// The next slice while buyers are being counted; this one before any other sweep.
+using CountSlice = std::variant<HoldsForgotten, BuyersCounted>;
+std::optional<CountSlice> DecideCountBuyers(const Item& item, Instant instant,
+                                            uint32_t most = kSweepMax);
 
 std::optional<HoldsForgotten> DecideForgetHolds(const Item& item, Instant instant,
                                                 uint32_t most = kSweepMax);

@@ -126,6 +126,12 @@ void Apply(Item& item, const RefsForgotten& forgotten) {
   change.Done(0);
 }
 
+void Apply(Item& item, const BuyersCounted& counted) {
+  ItemChange change(item, counted.at);
+  change.CountBuyers(counted.count);
+  change.Done(0);
+}
+
 void Apply(Item& item, const StockAdjusted& adjusted) {
   ItemChange change(item, adjusted.at);
   change.Supply(adjusted.applied);
@@ -196,6 +202,8 @@ bool ApplyStockBody(Item& item, MutationKind kind, std::string_view body) {
       return DecodeAndApply<StockReturned>(item, body);
     case MutationKind::kRefsForgotten:
       return DecodeAndApply<RefsForgotten>(item, body);
+    case MutationKind::kBuyersCounted:
+      return DecodeAndApply<BuyersCounted>(item, body);
     default:
       return false;  // a kind of the keyspace, or of a later version
   }

@@ -25,6 +25,7 @@ void Apply(Item& item, const HoldAmended& amended);
 void Apply(Item& item, const HoldsExpired& expired);
 void Apply(Item& item, const HoldsForgotten& forgotten);
 void Apply(Item& item, const RefsForgotten& forgotten);
+void Apply(Item& item, const BuyersCounted& counted);
 void Apply(Item& item, const StockAdjusted& adjusted);
 void Apply(Item& item, const StockReturned& returned);
 

@@ -278,6 +278,18 @@ RefsForgotten RefsForgotten::DecodeBody(ByteReader& reader) {
   return DecodeForgotten<RefsForgotten>(reader);
 }
 
+void BuyersCounted::EncodeBody(std::string& out) const {
+  AppendInstant(out, at);
+  AppendInt(out, count);
+}
+
+BuyersCounted BuyersCounted::DecodeBody(ByteReader& reader) {
+  BuyersCounted counted;
+  counted.at = ReadInstant(reader);
+  counted.count = ReadSweepCount(reader);
+  return counted;
+}
+
 void StockAdjusted::EncodeBody(std::string& out) const {
   AppendInstant(out, at);
   AppendInt(out, asked);

@@ -16,6 +16,7 @@
 //   HoldsExpired     at:i64 up_to:i64 count:u32 forget_at:i64
 //   HoldsForgotten   at:i64 up_to:i64 count:u32
 //   RefsForgotten    as HoldsForgotten
+//   BuyersCounted    at:i64 count:u32
 //   StockAdjusted    at:i64 asked:i64 applied:i64 forget_at:i64 ref:word reason:word
 //   StockReturned    at:i64 units:u32 target:u8 keep_limit:u8 forget_at:i64 hold:word ref:word
 //
@@ -207,6 +208,18 @@ struct RefsForgotten {
   bool MovesAvailable() const { return false; }
   void EncodeBody(std::string& out) const;
   static RefsForgotten DecodeBody(ByteReader& reader);
+};
+
+// After a first LIMIT: the next `count` or so of the remembered holds, in the order of their
+// container, entered the use of their buyers. The holds stand still until the last of these.
+struct BuyersCounted {
+  static constexpr MutationKind kKind = MutationKind::kBuyersCounted;
+  UnixMs at;
+  uint32_t count = 0;
+
+  bool MovesAvailable() const { return true; }
+  void EncodeBody(std::string& out) const;
+  static BuyersCounted DecodeBody(ByteReader& reader);
 };
 
 struct StockAdjusted {

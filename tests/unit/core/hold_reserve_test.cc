@@ -160,9 +160,37 @@ TEST(Reserve, LimitSetLaterCountsWhatIsRemembered) {
   sku.Return({.hold_id = "sold", .ref = "r", .units = 1});
   sku.now = At(100);
   sku.Set({.limit = 3});
+  sku.Settle(1);
   EXPECT_EQ(sku.item.UseOf("ann"), 2);
   EXPECT_EQ(ToText(sku.Reserve({.hold_id = "x", .units = 2, .buyer = "ann"})), "LIMIT 0 0 1");
   EXPECT_EQ(Audit(sku.item).fault, "");
+}
+
+TEST(Reserve, WhileAFirstLimitIsCountedTheSkuWaitsAndTheSlicesAreBounded) {
+  Sku sku(9'000);
+  const auto take = [&](int from, int to) {
+    for (int i = from; i < to; ++i) {
+      const std::string buyer = "b" + std::to_string(i % 700);
+      sku.Reserve({.hold_id = "h" + std::to_string(i), .units = 1, .buyer = buyer, .final = true});
+    }
+  };
+  take(0, 3000);
+  sku.now = At(1);
+  take(3000, 5000);
+  sku.Set({.limit = 9});
+  int slices = 0;
+  while (const auto slice = DecideCountBuyers(sku.item, sku.instant())) {
+    EXPECT_TRUE(HasDue(sku.item, sku.instant()));
+    EXPECT_EQ(Audit(sku.item).fault, "");
+    sku.Commit(std::get<BuyersCounted>(*slice));
+    ++slices;
+  }
+  EXPECT_EQ(slices, 5);  // of at most 1,024 holds
+  EXPECT_FALSE(HasDue(sku.item, sku.instant()));
+  EXPECT_EQ(sku.item.UseOf("b0"), 8);
+  EXPECT_EQ(sku.item.UseOf("b699"), 7);
+  EXPECT_EQ(Audit(sku.item).fault, "");
+  EXPECT_EQ(ItemPeek::Dump(sku.item), ItemPeek::Dump(sku.twin));
 }
 
 TEST(Reserve, PartialTakesTheLeastOfAskedSellableAndRest) {

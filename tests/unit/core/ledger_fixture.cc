@@ -11,8 +11,8 @@ std::string ItemPeek::Dump(const Item& item) {
   out << stock.available << ' ' << stock.held << ' ' << stock.sold << ' ' << stock.supplied << ' '
       << stock.returned << " seq " << item.seq_ << " at " << ToUnixMs(item.changed_at_)
       << " forgotten " << item.forgotten_.sold << ' ' << item.forgotten_.returned << ' '
-      << item.forgotten_.used << " counts " << item.counts_buyers_ << " bytes " << item.block_bytes_
-      << '\n';
+      << item.forgotten_.used << " counts " << item.counts_buyers_ << item.counting() << " bytes "
+      << item.block_bytes_ << '\n';
   const ItemOptions& options = item.options_;
   out << options.limit << ' ' << options.maxqty << ' ' << options.safety << ' '
       << ToUnixMs(options.opens) << ' ' << ToUnixMs(options.closes) << ' ' << options.ttl.count()

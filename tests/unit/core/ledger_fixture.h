@@ -86,6 +86,9 @@ class Sku {
   }
 
   void Settle(uint32_t most = kSweepMax) {
+    while (const auto slice = DecideCountBuyers(item, instant(), most)) {
+      std::visit([this](const auto& one) { Commit(one); }, *slice);
+    }
     while (const auto expired = DecideSettle(item, limits, instant(), most)) {
       const size_t before = item.live_holds();
       Commit(*expired);

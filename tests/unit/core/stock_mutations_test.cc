@@ -72,6 +72,7 @@ TEST(StockMutations, EveryKindReadsBackAndRefusesEveryCut) {
       HoldsExpired{.at = At(2), .up_to = At(1), .count = kSweepMax, .forget_at = At(9)});
   ExpectRoundTrip(HoldsForgotten{.at = At(2), .up_to = At(1), .count = 1});
   ExpectRoundTrip(RefsForgotten{.at = At(2), .up_to = At(1), .count = 1});
+  ExpectRoundTrip(BuyersCounted{.at = At(2), .count = kSweepMax});
   ExpectRoundTrip(StockAdjusted{
       .at = At(1), .ref = "r", .reason = "w", .asked = -5, .applied = -3, .forget_at = At(9)});
   ExpectRoundTrip(StockReturned{.at = At(1),

@@ -251,6 +251,36 @@ TEST_F(RouterTest, MoreDueHoldsThanOneCommandMaySettleMakeItWaitAndNobodyElse) {
   EXPECT_EQ(cluster_.shard(0).metrics().parked.Get(), 1);
 }
 
+TEST_F(RouterTest, AFirstLimitOverManyHoldsMakesTheNextCommandWaitAndNobodyElse) {
+  SimClient& client = cluster_.Connect(0);
+  SimClient& other = cluster_.Connect(0);
+  const std::string sku = KeyOn(0, "mask");
+  Send(client, "STOCK.CREATE " + sku + " 5000");
+  for (int i = 0; i < 3000; ++i)
+    Send(client, "RESERVE " + sku + " h" + std::to_string(i) + " 1 BUYER ann");
+  Settled(client);
+  Send(client, "STOCK.SET " + sku + " LIMIT 3001");
+  EXPECT_EQ(Settled(client), "+OK\r\n");
+  Send(client, "STOCK.SET " + sku + " LIMIT 0");  // the count goes on all the same
+  Send(client, "STOCK.SET " + sku + " LIMIT 3001");
+  Send(client, "RESERVE " + sku + " x 2 BUYER ann");
+  EXPECT_TRUE(Settled(client).ends_with("+LIMIT\r\n:0\r\n:0\r\n:1\r\n"));
+
+  const uint64_t parked_before = cluster_.shard(0).metrics().parked.Get();
+  const std::string next = KeyOn(0, "next");
+  Send(client, "STOCK.CREATE " + next + " 5000");
+  for (int i = 0; i < 3000; ++i)
+    Send(client, "RESERVE " + next + " h" + std::to_string(i) + " 1 BUYER ann");
+  Settled(client);
+  Send(client, "STOCK.SET " + next + " LIMIT 3001");
+  Send(client, "RESERVE " + next + " x 2 BUYER ann");
+  Send(other, "PING");
+  cluster_.EndTurn(0);
+  EXPECT_EQ(other.received, "+PONG\r\n");
+  EXPECT_EQ(Settled(client), "+OK\r\n*4\r\n+LIMIT\r\n:0\r\n:0\r\n:1\r\n");
+  EXPECT_EQ(cluster_.shard(0).metrics().parked.Get(), parked_before + 1);
+}
+
 TEST_F(RouterTest, TheTimerSettlesHoldsThatNobodyAsksFor) {
   SimClient& client = cluster_.Connect(0);
   const std::string sku = KeyOn(0, "mask");
