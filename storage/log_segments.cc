@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <limits>
@@ -25,11 +26,13 @@ namespace {
 constexpr std::string_view kPrefix = "log-";
 constexpr const char* kHistoryKey = "history";
 
-// What the active segment holds in memory until it becomes a table. Eight may wait for the disk
-// before RocksDB would slow writes: 128 MB behind, long after the queue's own bound has stopped the
-// sockets.
-constexpr size_t kMemtableBytes = size_t{16} << 20;
+// So many full memtables may wait for the disk before RocksDB would slow writes: 128 MB behind by
+// default, long after the queue's own bound has stopped the sockets.
 constexpr int kMemtables = 8;
+
+// How old the figure of the disk's use may be: INFO asks for it on an event loop, and listing files
+// may wait for the disk.
+constexpr auto kLookEvery = std::chrono::seconds(1);
 
 std::string NameOf(uint64_t number) { return std::string(kPrefix) + std::to_string(number); }
 
@@ -65,7 +68,7 @@ rocksdb::DBOptions DatabaseOptions() {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions SegmentOptions() {
+rocksdb::ColumnFamilyOptions SegmentOptions(uint64_t memtable_bytes) {
   rocksdb::ColumnFamilyOptions options;
   options.compression = rocksdb::kNoCompression;
   options.disable_auto_compactions = true;
@@ -74,7 +77,7 @@ rocksdb::ColumnFamilyOptions SegmentOptions() {
   options.level0_stop_writes_trigger = std::numeric_limits<int>::max();
   options.soft_pending_compaction_bytes_limit = 0;
   options.hard_pending_compaction_bytes_limit = 0;
-  options.write_buffer_size = kMemtableBytes;
+  options.write_buffer_size = memtable_bytes;
   options.max_write_buffer_number = kMemtables;
   rocksdb::BlockBasedTableOptions table;
   table.no_block_cache = true;  // read once, in order, at a start
@@ -151,7 +154,7 @@ Status LogSegments::OpenDb() {
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   for (const std::string& name : names) {
     const bool meta = name == rocksdb::kDefaultColumnFamilyName;
-    families.emplace_back(name, meta ? MetaOptions() : SegmentOptions());
+    families.emplace_back(name, meta ? MetaOptions() : SegmentOptions(options_.memtable_bytes));
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
@@ -192,7 +195,8 @@ Status LogSegments::AdoptFamilies(const std::vector<rocksdb::ColumnFamilyHandle*
 }
 
 Status LogSegments::CreateFamily(uint64_t number, rocksdb::ColumnFamilyHandle*& out) {
-  const auto made = db_->CreateColumnFamily(SegmentOptions(), NameOf(number), &out);
+  const auto made =
+      db_->CreateColumnFamily(SegmentOptions(options_.memtable_bytes), NameOf(number), &out);
   return FromRocks("making the log's segment " + NameOf(number), made);
 }
 
@@ -260,6 +264,7 @@ void LogSegments::ChooseActive() {
 void LogSegments::StartHousekeeper(Index durable) {
   Invariant(active_ != nullptr);
   durable_ = durable;
+  LookAtDisk();
   housekeeper_ = std::thread([this] { KeepHouse(); });
 }
 
@@ -329,23 +334,33 @@ LogSegments::Segment* LogSegments::UnflushedSealed() {
 }
 
 void LogSegments::KeepHouse() {
+  using Clock = std::chrono::steady_clock;
+  auto next_look = Clock::now() + kLookEvery;
   Lock lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [this] {
+    const bool work = wake_.wait_until(lock, next_look, [this] {
       return stop_ || NextWanted() || LowestDroppable() || UnflushedSealed() != nullptr;
     });
     if (stop_) return;
-    // The log thread may be waiting to roll, so the next segment comes first; what can be dropped
-    // need not be flushed.
-    Status status = NextWanted()        ? MakeNext(lock)
-                    : LowestDroppable() ? DropLowest(lock)
-                                        : FlushSealed(lock);
-    if (!status.ok()) {
+    if (const Status status = work ? Work(lock) : Status::Ok(); !status.ok()) {
       lock.unlock();
       options_.fatal(status);
       return;
     }
+    if (Clock::now() < next_look) continue;
+    lock.unlock();
+    LookAtDisk();
+    next_look = Clock::now() + kLookEvery;
+    lock.lock();
   }
+}
+
+// The log thread may be waiting to roll, so the next segment comes first; what can be dropped need
+// not be flushed.
+Status LogSegments::Work(Lock& lock) {
+  if (NextWanted()) return MakeNext(lock);
+  if (LowestDroppable()) return DropLowest(lock);
+  return FlushSealed(lock);
 }
 
 Status LogSegments::MakeNext(Lock& lock) {
@@ -381,7 +396,7 @@ uint64_t LogSegments::Count() const {
   return segments_.size();
 }
 
-uint64_t LogSegments::DiskBytes() const {
+void LogSegments::LookAtDisk() {
   uint64_t bytes = 0;
   std::error_code error;
   for (std::filesystem::directory_iterator it(options_.path, error), end; !error && it != end;
@@ -391,7 +406,7 @@ uint64_t LogSegments::DiskBytes() const {
     const uint64_t size = it->file_size(gone);
     if (!gone) bytes += size;
   }
-  return bytes;
+  disk_bytes_.store(bytes, std::memory_order_relaxed);
 }
 
 uint64_t LogSegments::WriteStalls() const { return listener_->stalls(); }

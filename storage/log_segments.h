@@ -11,9 +11,10 @@
 //     '- dropped from here                 '- appended to    '- at most one, always the last
 //
 // Making and dropping a family takes milliseconds beside a synced writer, so a thread of its own,
-// the housekeeper, does both. The next segment is made only once a record of the active one is
-// durable, and the lowest is dropped only once a record of the one behind it is: so a power loss,
-// which takes what was not synced, never leaves two empty families or a log without any.
+// the housekeeper, does both, and looks once a second at what the files take. The next segment is
+// made only once a record of the active one is durable, and the lowest is dropped only once a
+// record of the one behind it is: so a power loss, which takes what was not synced, never leaves
+// two empty families or a log without any.
 //
 // Rows are never rewritten: no compression, no compaction, and no limit on level-0 files that would
 // slow writes. A sealed segment is flushed, or its rows would keep old write-ahead files alive.
@@ -40,6 +41,7 @@ namespace holdfast {
 struct LogSegmentsOptions {
   std::string path;
   uint64_t segment_bytes;
+  uint64_t memtable_bytes;
   std::shared_ptr<rocksdb::FileSystem> file_system;  // null: the disk itself
   FatalHandler fatal;  // for what fails on the housekeeper's or on RocksDB's threads
 };
@@ -81,7 +83,8 @@ class LogSegments {
   // --- Any thread.
   void Trim(Index keep_from);
   uint64_t Count() const;
-  uint64_t DiskBytes() const;
+  // Of all files, as the housekeeper last saw them.
+  uint64_t DiskBytes() const { return disk_bytes_.load(std::memory_order_relaxed); }
   // How often RocksDB slowed or stopped writes: never, if the options above are right.
   uint64_t WriteStalls() const;
 
@@ -107,9 +110,11 @@ class LogSegments {
   // The housekeeper's; all called with `lock` held, which they give up while RocksDB works.
   using Lock = std::unique_lock<std::mutex>;
   void KeepHouse();
+  Status Work(Lock& lock);
   Status MakeNext(Lock& lock);
   Status DropLowest(Lock& lock);
   Status FlushSealed(Lock& lock);
+  void LookAtDisk();
   bool NextWanted() const;
   bool LowestDroppable() const;
   Segment* UnflushedSealed();
@@ -129,6 +134,7 @@ class LogSegments {
   Index durable_ = 0;
   Index keep_from_ = 0;
   bool stop_ = false;
+  std::atomic<uint64_t> disk_bytes_{0};
   std::thread housekeeper_;
 };
 

@@ -17,6 +17,7 @@
 #include "storage/log_queue.h"
 #include "storage/log_segments.h"
 #include "storage/recovery.h"
+#include "storage/sync_schedule.h"
 #include "storage/witness.h"
 #include "storage/witness_writer.h"
 
@@ -28,11 +29,6 @@ using Clock = LogQueue::Clock;
 // After a write, batches that nobody waits for may gather this long: a kill -9 loses no more than
 // that, and a stream of small turns does not cost a thread's wake each.
 constexpr auto kGather = std::chrono::milliseconds(2);
-// What nobody waits for is synced this long after it was written. Where no level asks for a second
-// ("no"), about when the system would do it by itself: segments, the witness and whoever counts
-// what is not durable yet must get on at some time.
-constexpr std::chrono::milliseconds kEverySecondSpan = std::chrono::seconds(1);
-constexpr std::chrono::milliseconds kUnhurriedSpan = std::chrono::seconds(30);
 
 constexpr std::array<uint64_t, 7> kSyncBoundsUs = {100, 300, 1000, 3000, 10'000, 30'000, 100'000};
 
@@ -54,7 +50,7 @@ struct RocksLog::Impl {
       : options(opts),
         queue(opts.queue_bytes_max),
         space(opts.directory, opts.disk_reserve_bytes),
-        background_span(SpanFor(opts.stock_sync, opts.ordinary_sync)) {}
+        schedule(opts.stock_sync, opts.ordinary_sync) {}
   ~Impl();
 
   // Open.
@@ -74,13 +70,6 @@ struct RocksLog::Impl {
 
   // Any thread.
   void Die(const Status& status);
-  static std::chrono::milliseconds SpanFor(SyncPolicy stock, SyncPolicy ordinary) {
-    const bool hurried = stock == SyncPolicy::kEverySecond || ordinary == SyncPolicy::kEverySecond;
-    return hurried ? kEverySecondSpan : kUnhurriedSpan;
-  }
-  Clock::time_point SyncDue() const {
-    return unsynced_since + background_span.load(std::memory_order_relaxed);
-  }
 
   const RocksLogOptions options;
   DataDirectory directory;
@@ -91,14 +80,13 @@ struct RocksLog::Impl {
   LogQueue queue;
   DiskSpace space;
   std::vector<Waker*> wakers;
-  std::atomic<std::chrono::milliseconds> background_span;
+  SyncSchedule schedule;
   std::atomic<bool> dead{false};
   std::atomic<Index> durable{0};
 
   // The log thread's own.
   Index written = 0;
   UnixMs written_time = kNever;
-  Clock::time_point unsynced_since{};  // of the first batch that is written and not durable
   Clock::time_point gather_until{};
 
   Counter records{0}, batches{0}, bytes{0}, syncs{0}, sync_last_us{0};
@@ -173,6 +161,7 @@ Status RocksLog::Impl::OpenAll() {
   if (Status status = OpenWitness(); !status.ok()) return status;
   LogSegmentsOptions segment_options{.path = directory.db(),
                                      .segment_bytes = options.segment_bytes,
+                                     .memtable_bytes = options.memtable_bytes,
                                      .file_system = options.file_system,
                                      .fatal = [this](const Status& status) { Die(status); }};
   if (Status status = LogSegments::Open(std::move(segment_options), segments); !status.ok()) {
@@ -236,10 +225,9 @@ Status RocksLog::Start() {
 void RocksLog::Impl::Run() {
   LogQueue::Taken taken;
   for (;;) {
-    const bool unsynced = written > durable.load(std::memory_order_relaxed);
     queue.Take({.durable = durable.load(std::memory_order_relaxed),
                 .gather_until = gather_until,
-                .sync_due = unsynced ? SyncDue() : Clock::time_point::max()},
+                .sync_due = schedule.Due()},
                taken);
     if (taken.stopped || !WriteTaken(taken)) return;
   }
@@ -248,9 +236,8 @@ void RocksLog::Impl::Run() {
 bool RocksLog::Impl::WriteTaken(LogQueue::Taken& taken) {
   const Index durable_before = durable.load(std::memory_order_relaxed);
   const auto now = Clock::now();
-  if (written == durable_before) unsynced_since = now;
-  const bool due = written > durable_before && now >= SyncDue();
-  const bool sync = taken.sync_wanted > durable_before || due;
+  const bool sync = taken.sync_wanted > durable_before || schedule.IsDue(now);
+  if (taken.used > 0) schedule.Written(now);
   Status status = Append(taken, sync);
   if (status.ok() && sync && taken.used == 0) {
     status = TimedSync([this] { return segments->Sync(); });
@@ -264,6 +251,7 @@ bool RocksLog::Impl::WriteTaken(LogQueue::Taken& taken) {
   if (dead.load(std::memory_order_acquire)) return false;
   gather_until = Clock::now() + kGather;
   if (sync) {
+    schedule.Synced();
     Publish();
   } else if (decongested) {
     WakeAll();
@@ -307,6 +295,7 @@ Status RocksLog::Impl::TimedSync(Call call) {
   Add(sync_histogram[static_cast<size_t>(bound - kSyncBoundsUs.begin())], 1);
   Add(syncs, 1);
   sync_last_us.store(us, std::memory_order_relaxed);
+  if (options.on_sync) options.on_sync(took);
   return status;
 }
 
@@ -363,7 +352,7 @@ Status RocksLog::Flush() {
 }
 
 void RocksLog::SetSyncPolicies(SyncPolicy stock, SyncPolicy ordinary) {
-  impl_->background_span.store(Impl::SpanFor(stock, ordinary), std::memory_order_relaxed);
+  impl_->schedule.SetPolicies(stock, ordinary);
   // What was written under the old policy must not wait for a next batch that may never come.
   RequestSync(LastPushed());
 }

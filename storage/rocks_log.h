@@ -12,7 +12,9 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -31,10 +33,14 @@ struct RocksLogOptions {
   // Pushed but not yet written, beyond which Congested() is true (it ends at half of this).
   uint64_t queue_bytes_max = uint64_t{64} << 20;
   uint64_t segment_bytes = uint64_t{256} << 20;
+  // What the active segment holds in memory before it becomes a table.
+  uint64_t memtable_bytes = uint64_t{16} << 20;
   // Free bytes below which LowOnDisk() is true; 0 switches the watch off.
   uint64_t disk_reserve_bytes = uint64_t{256} << 20;
   SyncPolicy stock_sync = SyncPolicy::kAlways;
   SyncPolicy ordinary_sync = SyncPolicy::kEverySecond;
+  // Told on the log thread how long each sync took; may be empty. It must not block.
+  std::function<void(std::chrono::microseconds)> on_sync;
   // Tests: stands between RocksDB and the disk, to fail or to watch. Null: the disk itself.
   std::shared_ptr<rocksdb::FileSystem> file_system;
 };
@@ -54,7 +60,7 @@ struct LogStats {
   Index durable_index = 0;       // now
   Index witness_index = 0;       // now, as the witness on disk has it
   uint64_t segments = 0;         // now, the one made ahead included
-  uint64_t disk_bytes = 0;       // now, all files of the database
+  uint64_t disk_bytes = 0;       // all files of the database, as looked at within a second
   uint64_t write_stalls = 0;     // RocksDB slowed or stopped the log thread
   uint64_t disk_free_bytes = 0;  // as last looked at
   bool low_on_disk = false;
@@ -104,7 +110,7 @@ class RocksLog final : public Log {
   // dropped, lowest first, in the background.
   void Trim(Index keep_from);
 
-  // Any thread. Lists the database's files for disk_bytes, so not on a hot path.
+  // Any thread. Asks no disk.
   LogStats Stats() const;
 
   // Of the directory: drawn when it was made. The epoch is the current one after Start.

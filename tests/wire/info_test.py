@@ -148,6 +148,30 @@ class Counters(InfoTest):
         self.assertEqual((after["log_queue_bytes"], after["low_on_disk"]), ("0", "0"))
         self.assertGrows("log_disk_bytes", lambda: self.call("SET", self.key("big"), os.urandom(1 << 20)), 1 << 19)
 
+    def test_what_waits_for_the_disk_is_shown(self):
+        def queued_behind_a_large_value():
+            set_, info = self.client.pipeline(("SET", self.key("big"), "x" * (8 << 20)), ("INFO", "log"))
+            return set_ == "OK" and int(info.decode().split("log_queue_bytes:")[1].split("\r\n")[0]) >= 8 << 20
+
+        eventually(queued_behind_a_large_value)
+        eventually(lambda: self.number("log_queue_bytes") == 0)
+
+    def test_free_space_is_that_of_the_directory(self):
+        def free():
+            disk = os.statvfs(self.server.directory)
+            return disk.f_bavail * disk.f_frsize
+
+        # Others write to the disk meanwhile: what is shown lies within what was free before and after, and some.
+        eventually(lambda: abs(self.number("disk_free_bytes") - free()) < 16 << 20)
+        path = os.path.join(self.server.directory, "ballast")
+        before = self.number("disk_free_bytes")
+        with open(path, "wb") as ballast:
+            ballast.write(os.urandom(64 << 20))
+        try:
+            eventually(lambda: self.number("disk_free_bytes") < before - (32 << 20))
+        finally:
+            os.unlink(path)
+
     def test_shards_share_the_work(self):
         def shards():
             lines = self.info("shards")
@@ -221,6 +245,39 @@ class Stock(InfoTest):
             self.assertEqual(reply[0].lower(), field.split("_")[1], words)
             self.assertEqual(self.number(field), before + 1, words)
 
+    def assertCounted(self, field, *words):
+        """The command answers the outcome that the field is named for, and is counted there."""
+        before = self.number(field)
+        reply = self.call(*words)
+        self.assertEqual(reply[0].lower(), field.split("_")[1], words)
+        self.assertEqual(self.number(field), before + 1, words)
+
+    def test_outcomes_of_a_hold_that_expired(self):
+        sku = self.key()
+        self.call("STOCK.CREATE", sku, "5")
+        expired = self.number("holds_expired")
+        self.call("RESERVE", sku, "h", "1", "PX", "1")
+        eventually(lambda: self.number("holds_expired") == expired + 1)
+        self.assertCounted("reserve_expired", "RESERVE", sku, "h", "1")
+        self.assertCounted("extend_expired", "EXTEND", sku, "h", "EX", "10")
+        self.assertCounted("amend_expired", "AMEND", sku, "h", "2")
+        self.assertCounted("release_expired", "RELEASE", sku, "h")
+
+    def test_refusals_of_amend(self):
+        now = int(self.call("TIME")[0]) * 1000
+        sku, rare, gone = self.key("sku"), self.key("rare"), self.key("gone")
+        for one, units in ((sku, "5"), (rare, "2"), (gone, "5")):
+            self.call("STOCK.CREATE", one, units)
+            self.call("RESERVE", one, "h", "2")
+        self.assertCounted("amend_short", "AMEND", sku, "h", "6")
+        self.assertCounted("amend_soldout", "AMEND", rare, "h", "3")
+        self.call("STOCK.SET", sku, "OPENS", now + 3600000)
+        self.assertCounted("amend_early", "AMEND", sku, "h", "3")
+        self.call("STOCK.SET", sku, "OPENS", "0", "PAUSED", "yes")
+        self.assertCounted("amend_closed", "AMEND", sku, "h", "3")
+        self.call("RELEASE", gone, "h")
+        self.assertCounted("amend_released", "AMEND", gone, "h", "3")
+
     def test_skus_expiry_and_forgetting(self):
         sku = self.key()
         before = self.number("skus")
@@ -242,6 +299,19 @@ class Stock(InfoTest):
                              lambda: self.client.pipeline(*[("RELEASE", sku, "f%d" % i) for i in range(5)]), 2)
         finally:
             self.call("CONFIG", "SET", "fence-max", "10000")
+
+
+class SmallSegments(InfoTest):
+    flags = ("--shards", "2", "--log-segment-bytes", "1mb")
+
+    def test_segments_grow_with_the_log(self):
+        before = self.number("log_segments")
+
+        def another():
+            self.call("SET", self.key(), os.urandom(1 << 20))
+            return self.number("log_segments") >= before + 2
+
+        eventually(another)
 
 
 class Restart(InfoTest):

@@ -90,6 +90,8 @@ TEST_F(RocksLogTest, OneSyncServesAllThatQueuedUpDuringTheLast) {
   }
   for (std::thread& shard : shards) shard.join();
   EXPECT_EQ(log_->Durable(), 0U) << "the sync has not returned";
+  const uint64_t each = kBatchHeaderBytes + Mutations("later").size();
+  EXPECT_GE(log_->Stats().queue_bytes, 30 * each) << "they queue behind it";
   disk->ReleaseSyncs();
   AwaitDurable(31);
   const LogStats stats = log_->Stats();
@@ -224,6 +226,34 @@ TEST_F(RocksLogTest, FiguresCountWhatHappened) {
   EXPECT_EQ(after.segments, 1U);
   EXPECT_GT(after.disk_bytes, 0U);
   EXPECT_GT(after.disk_free_bytes, 0U);
+}
+
+TEST_F(RocksLogTest, EachSyncIsToldOf) {
+  std::atomic<uint64_t> told{0};
+  RocksLogOptions options = Options();
+  options.on_sync = [&told](std::chrono::microseconds) { ++told; };
+  ASSERT_TRUE(TryStart(options).ok());
+  AwaitDurable(Push("a", true));
+  AwaitDurable(Push("b", true));
+  log_.reset();
+  EXPECT_EQ(told, 2U);
+}
+
+TEST_F(RocksLogTest, AStallIsCountedWhenTablesCannotBeWrittenFastEnough) {
+  const auto disk = std::make_shared<FaultyDisk>();
+  RocksLogOptions options = Options();
+  options.file_system = disk;
+  options.memtable_bytes = 64 << 10;
+  ASSERT_TRUE(TryStart(options).ok());
+  EXPECT_EQ(log_->Stats().write_stalls, 0U);
+  disk->HoldSyncs(".sst");
+  while (log_->Stats().write_stalls == 0) {
+    if (!log_->Congested()) Push(std::string(16 << 10, 'x'), true);
+    std::this_thread::yield();
+  }
+  disk->ReleaseSyncs();
+  ASSERT_TRUE(log_->Flush().ok());
+  log_.reset();
 }
 
 TEST_F(RocksLogTest, LowOnDiskFollowsTheReserve) {

@@ -20,7 +20,7 @@ class FaultyDisk::File : public rocksdb::FSWritableFileOwnerWrapper {
     return Append(data, options, dbg);
   }
   rocksdb::IOStatus Sync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* dbg) override {
-    if (name_.ends_with(".log")) disk_.WaitWhileHeld();
+    disk_.WaitWhileHeld(name_);
     const rocksdb::IOStatus met = disk_.Meet(disk_.sync_, name_);
     return met.ok() ? FSWritableFileOwnerWrapper::Sync(options, dbg) : met;
   }
@@ -55,14 +55,14 @@ rocksdb::IOStatus FaultyDisk::Meet(Fault& fault, const std::string& name) {
   return rocksdb::IOStatus::IOError("planned fault");
 }
 
-void FaultyDisk::HoldSyncs() {
+void FaultyDisk::HoldSyncs(const std::string& ending) {
   const std::lock_guard lock(mutex_);
-  hold_ = true;
+  hold_ = ending;
 }
 
 void FaultyDisk::ReleaseSyncs() {
   const std::lock_guard lock(mutex_);
-  hold_ = false;
+  hold_.clear();
   changed_.notify_all();
 }
 
@@ -71,11 +71,13 @@ void FaultyDisk::AwaitHeldSync() {
   changed_.wait(lock, [this] { return held_ > 0; });
 }
 
-void FaultyDisk::WaitWhileHeld() {
+void FaultyDisk::WaitWhileHeld(const std::string& name) {
   std::unique_lock lock(mutex_);
+  const auto free = [&] { return hold_.empty() || !name.ends_with(hold_); };
+  if (free()) return;
   ++held_;
   changed_.notify_all();
-  changed_.wait(lock, [this] { return !hold_; });
+  changed_.wait(lock, free);
   --held_;
 }
 

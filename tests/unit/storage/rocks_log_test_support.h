@@ -31,8 +31,8 @@ class FaultyDisk : public rocksdb::FileSystemWrapper {
   // The k-th append to (sync of) files that end so fails from now on, and every one after it.
   void FailAppend(const std::string& ending, int k) { Plan(append_, ending, k); }
   void FailSync(const std::string& ending, int k) { Plan(sync_, ending, k); }
-  // Syncs of the write-ahead log wait until they are released.
-  void HoldSyncs();
+  // Syncs of files that end so wait until they are released.
+  void HoldSyncs(const std::string& ending = ".log");
   void ReleaseSyncs();
   // Returns when a sync is being held.
   void AwaitHeldSync();
@@ -45,13 +45,13 @@ class FaultyDisk : public rocksdb::FileSystemWrapper {
   };
   void Plan(Fault& fault, const std::string& ending, int k);
   rocksdb::IOStatus Meet(Fault& fault, const std::string& name);
-  void WaitWhileHeld();
+  void WaitWhileHeld(const std::string& name);
 
   std::mutex mutex_;
   std::condition_variable changed_;
   Fault append_;
   Fault sync_;
-  bool hold_ = false;
+  std::string hold_;  // the ending; empty: none is held
   int held_ = 0;
 };
 
