@@ -1,4 +1,5 @@
 // Every change of the keyspace, live (Apply) and from bytes (ApplyView).
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -18,6 +19,9 @@ bool IsOrdinary(const Entry* entry) { return entry != nullptr && entry->type() !
 bool IsHash(const Entry* entry) { return entry != nullptr && entry->type() == KeyType::kHash; }
 
 bool Fits(const Entry* entry, const StringSet&) { return entry == nullptr || IsOrdinary(entry); }
+bool Fits(const Entry* entry, const StringRangeSet& set) {
+  return set.end() <= kStringBytesMax && (entry == nullptr || entry->type() == KeyType::kString);
+}
 bool Fits(const Entry* entry, const KeyDeleted&) { return IsOrdinary(entry); }
 bool Fits(const Entry* entry, const DeadlineSet&) { return IsOrdinary(entry); }
 bool Fits(const Entry* entry, const KeyExpired&) {
@@ -57,6 +61,26 @@ void Keyspace::Apply(const KeyPlace& place, const StringSet& mutation) {
     entry = std::move(fresh);
   }
   if (with_timer) Time(*entry->timer(), mutation.deadline);
+}
+
+void Keyspace::Apply(const KeyPlace& place, const StringRangeSet& mutation) {
+  Entry::Handle* found = FindHandle(place);
+  Invariant(Fits(found != nullptr ? found->get() : nullptr, mutation));
+  if (found == nullptr) {
+    const Entry::Shape shape{.db = place.db, .has_timer = false};
+    Add(place, Entry::MakeString(place.key, {}, shape), kNever);
+    found = FindHandle(place);
+  }
+  Entry::Handle& entry = *found;
+  const size_t size = std::max(entry->string().size(), mutation.end());
+  if (!entry->ExtendString(size)) {
+    const UnixMs deadline = entry->deadline();
+    Entry::Handle longer = entry->RebuildLonger(size);
+    memory_bytes_ += longer->MemoryBytes() - entry->MemoryBytes();
+    entry = std::move(longer);
+    if (deadline != kNever) Time(*entry->timer(), deadline);
+  }
+  entry->WriteString(mutation.offset, mutation.bytes);
 }
 
 void Keyspace::Apply(const KeyPlace& place, const KeyDeleted& mutation) {
@@ -122,6 +146,8 @@ bool Keyspace::ApplyView(const MutationView& view) {
   switch (view.kind) {
     case MutationKind::kStringSet:
       return ApplyBody<StringSet>(place, view.body);
+    case MutationKind::kStringRangeSet:
+      return ApplyBody<StringRangeSet>(place, view.body);
     case MutationKind::kKeyDeleted:
       return ApplyBody<KeyDeleted>(place, view.body);
     case MutationKind::kDeadlineSet:

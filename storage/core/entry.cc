@@ -92,6 +92,31 @@ bool Entry::OverwriteString(std::string_view value) {
   return true;
 }
 
+bool Entry::ExtendString(size_t size) {
+  Invariant(type_ == KeyType::kString);
+  Invariant(size >= value_size_);
+  if (BlockSize(BytesFor(key_size_, size, has_timer_)) != block_size()) return false;
+  std::memset(value_bytes() + value_size_, 0, size - value_size_);
+  value_size_ = static_cast<uint32_t>(size);
+  return true;
+}
+
+Entry::Handle Entry::RebuildLonger(size_t size) const {
+  const std::string_view value = string();
+  Invariant(size >= value.size());
+  Handle copy = Make(key(), type_, size, {.db = db_, .has_timer = has_timer_});
+  value.copy(copy->value_bytes(), value.size());
+  std::memset(copy->value_bytes() + value.size(), 0, size - value.size());
+  return copy;
+}
+
+void Entry::WriteString(size_t offset, std::string_view bytes) {
+  Invariant(type_ == KeyType::kString);
+  Invariant(offset <= value_size_);
+  Invariant(bytes.size() <= value_size_ - offset);
+  bytes.copy(value_bytes() + offset, bytes.size());
+}
+
 Entry::Handle Entry::Rebuild(bool with_timer) {
   Handle copy = Make(key(), type_, value_size_, {.db = db_, .has_timer = with_timer});
   std::memcpy(copy->value_bytes(), value_bytes(), value_size_);

@@ -66,6 +66,15 @@ class Entry {
   // Requires: a string. False if the value needs another block; then nothing changed. `value` may
   // be (part of) the present one.
   bool OverwriteString(std::string_view value);
+  // Requires: a string of at most `size` bytes. Zero bytes lengthen it to `size`; false if that
+  // needs another block, then nothing changed.
+  bool ExtendString(size_t size);
+  // A copy that is `size` bytes long, in no wheel yet, where ExtendString was refused. Size classes
+  // lie at most a quarter apart, so a string that grows byte by byte is copied a constant number of
+  // times a byte.
+  Handle RebuildLonger(size_t size) const;
+  // Requires: a string, and that the bytes lie within it.
+  void WriteString(size_t offset, std::string_view bytes);
   // A copy of this entry with or without a timer, in no wheel yet. It takes over the object.
   Handle Rebuild(bool with_timer);
 

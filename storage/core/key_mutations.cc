@@ -27,6 +27,16 @@ StringSet StringSet::DecodeBody(ByteReader& reader) {
   return {.value = reader.Bytes(reader.rest().size()), .deadline = deadline};
 }
 
+void StringRangeSet::EncodeBody(std::string& out) const {
+  AppendInt(out, offset);
+  out.append(bytes);
+}
+
+StringRangeSet StringRangeSet::DecodeBody(ByteReader& reader) {
+  const auto offset = reader.Int<uint32_t>();
+  return {.offset = offset, .bytes = reader.Bytes(reader.rest().size())};
+}
+
 void DeadlineSet::EncodeBody(std::string& out) const {
   AppendInt<int64_t>(out, ToUnixMs(deadline));
 }

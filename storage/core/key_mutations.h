@@ -1,6 +1,7 @@
 // Mutations of ordinary keys. Bodies (integers little-endian; a word is length:u32 and its bytes):
 //
 //   StringSet          deadline:i64 | value, all the rest
+//   StringRangeSet     offset:u32 | bytes, all the rest
 //   KeyDeleted         -
 //   DeadlineSet        deadline:i64
 //   KeyExpired         -
@@ -10,6 +11,8 @@
 // A deadline is in Unix ms, 0 for none (kNever). Frame and conventions: storage/core/mutation.h.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -35,6 +38,25 @@ struct StringSet {
 
   void EncodeBody(std::string& out) const;
   static StringSet DecodeBody(ByteReader& reader);
+};
+
+// No string is longer: what proto-max-bulk-len can be at most, and the bytes that a bit field
+// reaches beyond when it starts in the last one.
+inline constexpr size_t kStringBytesMax = (size_t{512} << 20) + 8;
+
+// The string holds `bytes` from `offset` on now: zero bytes fill the gap before them if it was
+// shorter, what lies behind them stays, the deadline too. So a change of a long string costs the
+// log what changed. Makes the string if need be. Requires: the key is absent or a string; end() <=
+// kStringBytesMax.
+struct StringRangeSet {
+  static constexpr MutationKind kKind = MutationKind::kStringRangeSet;
+  uint32_t offset = 0;
+  std::string_view bytes;
+
+  size_t end() const { return size_t{offset} + bytes.size(); }
+
+  void EncodeBody(std::string& out) const;
+  static StringRangeSet DecodeBody(ByteReader& reader);
 };
 
 // Requires: the key is there.

@@ -65,6 +65,7 @@ class Keyspace {
   // What a mutation requires of the state is written with its type. The place's key and a
   // StringSet's value may point into the entry itself.
   void Apply(const KeyPlace& place, const StringSet& mutation);
+  void Apply(const KeyPlace& place, const StringRangeSet& mutation);
   void Apply(const KeyPlace& place, const KeyDeleted& mutation);
   void Apply(const KeyPlace& place, const DeadlineSet& mutation);
   void Apply(const KeyPlace& place, const KeyExpired& mutation);

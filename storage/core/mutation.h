@@ -56,6 +56,7 @@ enum class MutationKind : uint8_t {
   kKeyExpired = 67,
   kHashFieldsSet = 68,
   kHashFieldsDeleted = 69,
+  kStringRangeSet = 70,
 };
 
 // The two levels of durability, by value: stock is gated (its replies wait for the log), ordinary

@@ -36,6 +36,21 @@ TEST(KeyMutations, AStringComesBackAsItWas) {
   ExpectEveryTruncationFails<StringSet>(Body(StringSet{.value = ""}));
 }
 
+TEST(KeyMutations, APartOfAStringComesBackAsItWas) {
+  for (const std::string& bytes : {std::string(), std::string("v"), std::string(100'000, '\0')}) {
+    for (const uint32_t offset : {0u, 1u, 0xffff'ffffu}) {
+      const std::string body = Body(StringRangeSet{.offset = offset, .bytes = bytes});
+      ByteReader reader(body);
+      const StringRangeSet back = StringRangeSet::DecodeBody(reader);
+      EXPECT_TRUE(reader.AtEnd());
+      EXPECT_EQ(back.bytes, bytes);
+      EXPECT_EQ(back.offset, offset);
+      EXPECT_EQ(back.end(), size_t{offset} + bytes.size());
+    }
+  }
+  ExpectEveryTruncationFails<StringRangeSet>(Body(StringRangeSet{}));
+}
+
 TEST(KeyMutations, ADeadlineComesBackAsItWas) {
   const std::string body = Body(DeadlineSet{.deadline = FromUnixMs(1'795'288'322'993)});
   ByteReader reader(body);

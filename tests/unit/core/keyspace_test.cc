@@ -150,6 +150,54 @@ TEST(Keyspace, AValueMayBeSetToAPartOfItself) {
   EXPECT_EQ(logged.String("k"), "tail");
 }
 
+TEST(Keyspace, APartOfAStringChangesAloneAndZerosFillTheGapBeforeIt) {
+  LoggedKeyspace logged;
+  logged.Do("k", StringRangeSet{.offset = 3, .bytes = "abc"});
+  EXPECT_EQ(logged.String("k"), std::string("\0\0\0abc", 6));
+  logged.Do("k", StringRangeSet{.offset = 1, .bytes = "xyz"});
+  EXPECT_EQ(logged.String("k"), std::string("\0xyzbc", 6));
+  logged.Do("k", StringRangeSet{.offset = 6, .bytes = "tail"});
+  EXPECT_EQ(logged.String("k"), std::string("\0xyzbctail", 10));
+  logged.Do("k", StringRangeSet{.offset = 2, .bytes = ""});
+  EXPECT_EQ(logged.String("k").size(), 10u);
+  logged.Do("k", StringRangeSet{.offset = 12, .bytes = ""});
+  EXPECT_EQ(logged.String("k"), std::string("\0xyzbctail\0\0", 12));
+  logged.Do("empty", StringRangeSet{});
+  EXPECT_EQ(logged.String("empty"), "");
+  logged.Do("k", KeyDeleted{});
+  logged.Do("empty", KeyDeleted{});
+  EXPECT_EQ(logged.keys.MemoryBytes(), 0u);
+}
+
+TEST(Keyspace, BytesLeftByALongerValueNeverComeBack) {
+  LoggedKeyspace logged;
+  logged.Do("k", StringSet{.value = "secret"});
+  logged.Do("k", StringSet{.value = "s"});
+  logged.Do("k", StringRangeSet{.offset = 5, .bytes = "t"});
+  EXPECT_EQ(logged.String("k"), std::string("s\0\0\0\0t", 6));
+}
+
+TEST(Keyspace, AStringThatGrowsByteByByteIsSeldomCopiedAndKeepsItsDeadline) {
+  LoggedKeyspace logged;
+  logged.Do("k", StringSet{.value = "", .deadline = At(100)});
+  std::string expected;
+  size_t copied = 0;
+  for (int i = 0; i < 100'000; ++i) {
+    const Entry* const before = logged.Find("k");
+    const char byte = static_cast<char>(i);
+    logged.Do("k", StringRangeSet{.offset = static_cast<uint32_t>(i), .bytes = {&byte, 1}});
+    if (logged.Find("k") != before) copied += expected.size();
+    expected += byte;
+  }
+  EXPECT_EQ(logged.String("k"), expected);
+  EXPECT_LT(copied, 7 * expected.size());
+  EXPECT_LT(logged.Find("k")->MemoryBytes(), expected.size() * 5 / 4);
+  EXPECT_EQ(logged.Find("k")->deadline(), At(100));
+  EXPECT_EQ(logged.keys.DeadlineCount(0), 1u);
+  EXPECT_EQ(CollectAndExpire(logged, At(200)).size(), 1u);
+  EXPECT_EQ(logged.keys.MemoryBytes(), 0u);
+}
+
 TEST(Keyspace, BlocksAreAsSmallAsSessionsNeed) {
   LoggedKeyspace logged;
   logged.Do("session:123456789", StringSet{.value = std::string(256, 'x'), .deadline = At(0)});
@@ -332,7 +380,8 @@ TEST(Keyspace, ReplayOfTheLogMakesTheSameKeyspace) {
       const std::string value(random() % 300, 'x');
       const UnixMs deadline = random() % 2 == 0 ? kNever : At(random() % 100'000);
       const bool is_hash = entry != nullptr && entry->type() == KeyType::kHash;
-      switch (random() % 6) {
+      const bool is_string = entry != nullptr && entry->type() == KeyType::kString;
+      switch (random() % 7) {
         case 0:
         case 1:
           live.Do(key, StringSet{.value = value, .deadline = deadline}, db);
@@ -346,6 +395,12 @@ TEST(Keyspace, ReplayOfTheLogMakesTheSameKeyspace) {
         case 4:
           if (entry == nullptr || is_hash) {
             live.Do(key, HashFieldsSet{.pairs = {{value, "v"}, {"f", value}}}, db);
+          }
+          break;
+        case 5:
+          if (entry == nullptr || is_string) {
+            const auto offset = static_cast<uint32_t>(random() % 400);
+            live.Do(key, StringRangeSet{.offset = offset, .bytes = value}, db);
           }
           break;
         default:
@@ -389,6 +444,7 @@ TEST(Keyspace, MemoryReturnsToNothingWhenAllKeysAreDeleted) {
 TEST(Keyspace, BytesThatDoNotFitTheStateAreRefusedAndChangeNothing) {
   LoggedKeyspace logged;
   logged.Do("string", StringSet{.value = "v"});
+  logged.Do("hash", HashFieldsSet{.pairs = {{"f", "v"}}});
   logged.Do("sku", Created(5));
   const Dump before = DumpOf(logged.keys);
   Keyspace& keys = logged.keys;
@@ -404,6 +460,12 @@ TEST(Keyspace, BytesThatDoNotFitTheStateAreRefusedAndChangeNothing) {
   EXPECT_FALSE(ApplyAsBytes(keys, string, HashFieldsSet{.pairs = {{"f", "v"}}}));
   EXPECT_FALSE(ApplyAsBytes(keys, string, HashFieldsDeleted{.fields = {"f"}}));
   EXPECT_FALSE(ApplyAsBytes(keys, string, Created(1)));
+  EXPECT_FALSE(ApplyAsBytes(keys, absent, StringRangeSet{.offset = 0xffff'ffff, .bytes = ""}));
+  EXPECT_FALSE(
+      ApplyAsBytes(keys, string,
+                   StringRangeSet{.offset = static_cast<uint32_t>(kStringBytesMax), .bytes = "x"}));
+  EXPECT_FALSE(ApplyAsBytes(keys, logged.Place("hash"), StringRangeSet{.offset = 0, .bytes = "x"}));
+  EXPECT_FALSE(ApplyAsBytes(keys, sku, StringRangeSet{.offset = 0, .bytes = "x"}));
   EXPECT_FALSE(ApplyAsBytes(keys, sku, Created(1)));
   EXPECT_FALSE(ApplyAsBytes(keys, sku, StringSet{.value = "v"}));
   EXPECT_FALSE(ApplyAsBytes(keys, sku, KeyDeleted{}));
