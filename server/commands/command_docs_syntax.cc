@@ -44,9 +44,9 @@ bool IsWord(std::string_view lexeme) { return !IsPunctuation(lexeme) && !IsToken
 // What a value is, by the name that the tables give it.
 Type TypeOf(std::string_view name) {
   static constexpr std::string_view kIntegers[] = {
-      "units", "n",     "count",     "ms",        "s",        "seconds",   "milliseconds",
-      "delta", "index", "increment", "decrement", "delay",    "client-id", "protover",
-      "ttl",   "ttl-s", "cursor",    "offset",    "available"};
+      "units",  "n",         "count",     "ms",    "s",         "seconds",  "milliseconds", "delta",
+      "index",  "increment", "decrement", "delay", "client-id", "protover", "ttl",          "ttl-s",
+      "cursor", "offset",    "available", "start", "end",       "bit"};
   if (name == "pattern") return Type::kPattern;
   if (name.starts_with("unix-time")) return Type::kUnixTime;
   return std::ranges::find(kIntegers, name) != std::end(kIntegers) ? Type::kInteger : Type::kString;

@@ -14,6 +14,7 @@ namespace holdfast {
 inline constexpr std::string_view kWrongTypeError =
     "WRONGTYPE Operation against a key holding the wrong kind of value";
 inline constexpr std::string_view kNotIntegerError = "ERR value is not an integer or out of range";
+inline constexpr std::string_view kNotFloatError = "ERR value is not a valid float";
 inline constexpr std::string_view kSyntaxError = "ERR syntax error";
 // Whoever would overwrite, remove or expire a stock key: its sold records are records, too.
 inline constexpr std::string_view kProtectedError =

@@ -1,7 +1,4 @@
-// Strings, and the counters in them.
-#include <charconv>
-#include <cstdint>
-#include <limits>
+// Strings as a whole: set, read, replaced, removed.
 #include <optional>
 #include <string_view>
 
@@ -124,6 +121,37 @@ void CmdGet(CommandContext& ctx, Args) {
   ReplyString(ctx, entry);
 }
 
+// SETEX, PSETEX: key, time to live, value.
+void SetFor(CommandContext& ctx, Args args, ExpiryForm form, std::string_view error) {
+  const auto deadline = ReadDeadline(ctx, {.expiry = form, .expiry_number = args[2]}, error);
+  if (!deadline) return;
+  if (IsStock(ctx.shard.Find(ctx))) return ctx.reply.Error(kProtectedError);
+  ctx.shard.Commit(ctx, StringSet{.value = args[3], .deadline = *deadline});
+  ctx.reply.Ok();
+}
+
+void CmdSetEx(CommandContext& ctx, Args args) {
+  SetFor(ctx, args, ExpiryForm::kEx, "ERR invalid expire time in 'setex' command");
+}
+
+void CmdPSetEx(CommandContext& ctx, Args args) {
+  SetFor(ctx, args, ExpiryForm::kPx, "ERR invalid expire time in 'psetex' command");
+}
+
+void CmdSetNx(CommandContext& ctx, Args args) {
+  if (ctx.shard.Find(ctx) != nullptr) return ctx.reply.Integer(0);
+  ctx.shard.Commit(ctx, StringSet{.value = args[2]});
+  ctx.reply.Integer(1);
+}
+
+void CmdGetSet(CommandContext& ctx, Args args) {
+  const Entry* const entry = FindForRead(ctx);
+  if (IsStock(entry)) return ctx.reply.Error(kProtectedError);
+  if (IsOtherThan(KeyType::kString, entry)) return ctx.reply.Error(kWrongTypeError);
+  ReplyString(ctx, entry);
+  ctx.shard.Commit(ctx, StringSet{.value = args[2]});
+}
+
 void CmdGetEx(CommandContext& ctx, Args args) {
   const auto options = ReadOptions(args.subspan(2), TakeGetExWord);
   if (!options) return ctx.reply.Error(kSyntaxError);
@@ -149,44 +177,6 @@ void CmdGetDel(CommandContext& ctx, Args) {
   if (IsOtherThan(KeyType::kString, entry)) return ctx.reply.Error(kWrongTypeError);
   ReplyString(ctx, entry);
   if (entry != nullptr) ctx.shard.Commit(ctx, KeyDeleted{});
-}
-
-// ---- counters
-
-void AddTo(CommandContext& ctx, int64_t delta) {
-  const Entry* const entry = ctx.shard.Find(ctx);
-  if (IsOtherThan(KeyType::kString, entry)) return ctx.reply.Error(kWrongTypeError);
-  const auto value = entry == nullptr ? 0 : ParseInt64(entry->string());
-  if (!value) return ctx.reply.Error(kNotIntegerError);
-  int64_t sum = 0;
-  if (__builtin_add_overflow(*value, delta, &sum)) {
-    return ctx.reply.Error("ERR increment or decrement would overflow");
-  }
-  char digits[std::numeric_limits<int64_t>::digits10 + 2];  // and a sign
-  const char* const end = std::to_chars(digits, digits + sizeof digits, sum).ptr;
-  ctx.shard.Commit(ctx, StringSet{.value = {digits, static_cast<size_t>(end - digits)},
-                                  .deadline = entry == nullptr ? kNever : entry->deadline()});
-  ctx.reply.Integer(sum);
-}
-
-void CmdIncr(CommandContext& ctx, Args) { AddTo(ctx, 1); }
-
-void CmdDecr(CommandContext& ctx, Args) { AddTo(ctx, -1); }
-
-void CmdIncrBy(CommandContext& ctx, Args args) {
-  const auto delta = ParseInt64(args[2]);
-  if (!delta) return ctx.reply.Error(kNotIntegerError);
-  AddTo(ctx, *delta);
-}
-
-void CmdDecrBy(CommandContext& ctx, Args args) {
-  const auto delta = ParseInt64(args[2]);
-  if (!delta) return ctx.reply.Error(kNotIntegerError);
-  // It has no opposite within int64.
-  if (*delta == std::numeric_limits<int64_t>::min()) {
-    return ctx.reply.Error("ERR decrement would overflow");
-  }
-  AddTo(ctx, -*delta);
 }
 
 constexpr CommandSpec kCommands[] = {
@@ -227,42 +217,42 @@ constexpr CommandSpec kCommands[] = {
      .since = "0.1.0",
      .args = "key",
      .summary = "Answer the string of the key and delete it."},
-    {.name = "INCR",
-     .run = CmdIncr,
-     .arity = 2,
-     .flags = kWrite | kFast | kGrows,
+    {.name = "SETEX",
+     .run = CmdSetEx,
+     .arity = 4,
+     .flags = kWrite | kGrows,
      .keys = kFirstKey,
      .group = "string",
      .since = "0.1.0",
-     .args = "key",
-     .summary = "Add one to the integer in the key; an absent key counts as 0."},
-    {.name = "DECR",
-     .run = CmdDecr,
-     .arity = 2,
-     .flags = kWrite | kFast | kGrows,
+     .args = "key seconds value",
+     .summary = "Set the key to a string that dies after so many seconds."},
+    {.name = "PSETEX",
+     .run = CmdPSetEx,
+     .arity = 4,
+     .flags = kWrite | kGrows,
      .keys = kFirstKey,
      .group = "string",
      .since = "0.1.0",
-     .args = "key",
-     .summary = "Take one from the integer in the key; an absent key counts as 0."},
-    {.name = "INCRBY",
-     .run = CmdIncrBy,
+     .args = "key milliseconds value",
+     .summary = "Set the key to a string that dies after so many milliseconds."},
+    {.name = "SETNX",
+     .run = CmdSetNx,
      .arity = 3,
      .flags = kWrite | kFast | kGrows,
      .keys = kFirstKey,
      .group = "string",
      .since = "0.1.0",
-     .args = "key increment",
-     .summary = "Add to the integer in the key; an absent key counts as 0."},
-    {.name = "DECRBY",
-     .run = CmdDecrBy,
+     .args = "key value",
+     .summary = "Set the key to a string if it is absent; answers 1 if it was."},
+    {.name = "GETSET",
+     .run = CmdGetSet,
      .arity = 3,
      .flags = kWrite | kFast | kGrows,
      .keys = kFirstKey,
      .group = "string",
      .since = "0.1.0",
-     .args = "key decrement",
-     .summary = "Take from the integer in the key; an absent key counts as 0."},
+     .args = "key value",
+     .summary = "Set the key to a string; answers the old one."},
 };
 
 }  // namespace

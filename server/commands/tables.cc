@@ -6,10 +6,10 @@ namespace holdfast {
 
 std::span<const std::span<const CommandSpec>> CommandTables() {
   static const std::array kTables = {
-      HoldCommands(),       HoldLookupCommands(), StockCommands(),  StockLookupCommands(),
-      StringCommands(),     HashCommands(),       KeyCommands(),    ExpiryCommands(),
-      ConnectionCommands(), ClientCommands(),     ConfigCommands(), CommandDocsCommands(),
-      InfoCommands(),
+      HoldCommands(),   HoldLookupCommands(),    StockCommands(),       StockLookupCommands(),
+      StringCommands(), StringCounterCommands(), StringRangeCommands(), BitmapCommands(),
+      HashCommands(),   KeyCommands(),           ExpiryCommands(),      ConnectionCommands(),
+      ClientCommands(), ConfigCommands(),        CommandDocsCommands(), InfoCommands(),
   };
   return kTables;
 }

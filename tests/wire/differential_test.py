@@ -8,6 +8,7 @@ made here keep clear of or `same_reply` allows for:
     SCAN's pages        cursors differ by nature: whole walks are compared. Redis also takes "-1", "+1", "01"
                         and "" for a cursor; we take what a reply can have given
     SCAN MATCH          a pattern over 1 KiB is refused: matching must not hold up a shard
+    BITFIELD ... #n     Redis multiplies n by the width without looking whether the product fits; we refuse
     EXPIRE ... <word>   Redis quotes an unknown option up to its first NUL byte and without line breaks at its
                         end, we quote it whole
 """
@@ -29,11 +30,17 @@ PIPELINE = 200
 INT64_MAX = 2**63 - 1
 INT64_MIN = -2**63
 
+# Both servers' proto-max-bulk-len, the least that they take: no string may become longer.
+STRING_MAX = 2**20
+
 KEYS = [b"a", b"b", b"c", b"d", b"", b"{tag}1", b"{tag}2", b"\x00\xff\r\n"]
 FIELDS = [b"f", b"g", b"", b"\r\n", b"h" * 300] + [b"field-%d" % i for i in range(60)]
 INTEGERS = [0, 1, -1, 7, 10, INT64_MAX, INT64_MAX - 1, INT64_MIN, INT64_MIN + 1, INT64_MAX + 1, INT64_MIN - 1]
 NOT_INTEGERS = [b"", b"x", b"+1", b"-0", b"01", b" 1", b"1 ", b"1.0", b"0x1", b"-", b"1\x00", b"9" * 40]
 VALUES = [b"", b"v", b"x" * 64, b"x" * 70, b"y" * 5000, bytes(range(256))]
+FLOATS = [b"0.1", b"-0.1", b".5", b"5.", b"+5", b"1e3", b"3.0e-5", b"1e-17", b"-4e-18", b"1e-4940", b"1e-4960", b"0x1p-3",
+          b"-0", b"1e4931", b"-1.1e4932", b"1e4932", b"1e4933", b"inf", b"-Infinity", b"nan", b"1e", b"1,5", b"--1",
+          b"9" * 30, b"0" * 5119, b"0" * 5120, b"0.30000000000000004", b"9007199254740993", b"\n1", b"\x0b1"]
 NEVER_MEANT = [b"FROB", b"", b"NXX", b"EX", b"PX", b"\r\nx"]
 
 
@@ -45,7 +52,7 @@ class Redis:
         self.port = free_port()
         self.process = subprocess.Popen(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
-             "--appendonly", "no", "--dir", self.directory],
+             "--appendonly", "no", "--dir", self.directory, "--proto-max-bulk-len", str(STRING_MAX)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + 30
         while True:
@@ -161,7 +168,7 @@ class Words:
 
     def string(self):
         name = self.one_of("SET", "SET", "SET", "set", "GET", "GET", "GETEX", "GETDEL", "INCR", "DECR",
-                           "INCRBY", "DECRBY", "HSET", "TTL", "TYPE")
+                           "INCRBY", "DECRBY", "HSET", "TTL", "TYPE", "GETSET", "SETNX", "SETEX", "PSETEX")
         words = [name, self.key()]
         if name in ("SET", "set"):
             words += [self.value()]
@@ -170,9 +177,94 @@ class Words:
             words += self.some(1, lambda: [self.one_of("PERSIST", "persist")], self.deadline)
         elif name in ("INCRBY", "DECRBY"):
             words += [self.number()]
+        elif name in ("GETSET", "SETNX"):
+            words += [self.value()]
+        elif name in ("SETEX", "PSETEX"):
+            words += [self.seconds(), self.value()]
         elif name == "HSET":
             words += ["f", "v"] if self.chance.random() < 0.3 else ["f"]
         return self.odd(words)
+
+    def place(self, unit=1):
+        """An offset into a string, in bytes or (unit 8) bits: mostly near its start."""
+        kind = self.chance.random()
+        if kind < 0.92:
+            return self.chance.randrange(60 * unit)
+        if kind < 0.94:
+            return STRING_MAX * unit - self.chance.randrange(-1, 3)
+        return self.chance.choice(INTEGERS + NOT_INTEGERS)
+
+    def bound(self):
+        """One end of a range."""
+        kind = self.chance.random()
+        return self.chance.randrange(-70, 70) if kind < 0.9 else self.chance.choice(INTEGERS + NOT_INTEGERS)
+
+    def bytes(self):
+        kind = self.chance.random()
+        if kind < 0.4:
+            return bytes(self.chance.choices((0, 255), k=self.chance.randrange(60)))
+        return self.chance.randbytes(self.chance.randrange(40)) if kind < 0.9 else self.value()
+
+    def other_than_a_string(self):
+        """What a string's commands must refuse, and room for new ones: long strings are not to pile up."""
+        key = self.key()
+        return self.one_of(["HSET", key, "f", "v"], ["DEL", key], ["DEL", key], ["DEL", key], ["EXPIRE", key, 100_000],
+                           ["SET", key, self.bytes(), *self.some(1, lambda: ["EX", 200_000])])
+
+    def part(self):
+        if self.chance.random() < 0.25:
+            return self.other_than_a_string()
+        name = self.one_of("APPEND", "APPEND", "STRLEN", "GETRANGE", "GETRANGE", "SUBSTR", "SETRANGE", "SETRANGE", "TTL")
+        words = [name, self.key()]
+        if name == "APPEND":
+            words += [self.bytes()]
+        elif name in ("GETRANGE", "SUBSTR"):
+            words += [self.bound(), self.bound()]
+        elif name == "SETRANGE":
+            words += [self.place(), self.bytes()]
+        return self.odd(words)
+
+    def float(self):
+        if self.chance.random() < 0.1:
+            return self.other_than_a_string()
+        name = self.one_of("INCRBYFLOAT", "INCRBYFLOAT", "INCRBYFLOAT", "SET", "INCR", "TTL")
+        words = [name, self.key()]
+        kind = self.chance.random()
+        if kind < 0.5:
+            number = self.chance.randrange(-10**6, 10**6) / 10**self.chance.randrange(9)
+        else:
+            number = self.chance.choice(FLOATS + NOT_INTEGERS + INTEGERS)
+        return self.odd(words + [number] if name in ("INCRBYFLOAT", "SET") else words)
+
+    def bits(self):
+        if self.chance.random() < 0.2:
+            return self.other_than_a_string()
+        name = self.one_of("SETBIT", "SETBIT", "GETBIT", "BITCOUNT", "BITCOUNT", "BITPOS", "BITPOS", "BITFIELD", "BITFIELD",
+                           "BITFIELD", "BITFIELD_RO", "STRLEN", "TTL")
+        words = [name, self.key()]
+        if name in ("SETBIT", "GETBIT"):
+            words += [self.place(8)]
+            words += [self.one_of(0, 1, 1, 1, 2, -1, "x")] if name == "SETBIT" else []
+        elif name in ("BITCOUNT", "BITPOS"):
+            words += [self.one_of(0, 0, 0, 1, 1, 1, 2, "x")] if name == "BITPOS" else []
+            words += [self.bound(), self.bound(), self.one_of("BIT", "BYTE", "bit", "BITS")][:self.chance.randrange(4)]
+        elif name in ("BITFIELD", "BITFIELD_RO"):
+            for _ in range(self.chance.choice((0, 1, 1, 2, 4))):
+                words += self.field(reads_only=name == "BITFIELD_RO" and self.chance.random() < 0.9)
+        return self.odd(words)
+
+    def field(self, reads_only):
+        """One operation of BITFIELD."""
+        kind = self.chance.random()
+        if kind < 0.25 and not reads_only:
+            return [self.one_of("OVERFLOW", "overflow"), self.one_of("WRAP", "SAT", "FAIL", "FAIL", "sat", "NEVER")]
+        name = "GET" if reads_only else self.one_of("GET", "SET", "INCRBY", "incrby")
+        width = self.chance.choice((1, 2, 5, 8, 8, 13, 31, 32, 33, 62, 63, 64, self.chance.randrange(-1, 67)))
+        words = [name, self.one_of("i", "u", "i", "u", "i", "u", "I", "") + str(width),
+                 str(self.place(8)) if self.chance.random() < 0.7 else "#%s" % self.one_of(*range(60), -1, "x", "")]
+        if name != "GET":
+            words += [self.one_of(self.chance.randrange(-300, 300), self.number(), self.chance.randrange(-2**63, 2**63))]
+        return words
 
     def hash(self):
         name = self.one_of("HSET", "HSET", "HSET", "HGET", "HGET", "HGETALL", "HDEL", "HDEL", "DEL", "SET", "TTL")
@@ -236,7 +328,7 @@ def walk(client, *options):
 
 
 class Differential(WireTest):
-    flags = ("--shards", "3", "--appendonly", "no")
+    flags = ("--shards", "3", "--appendonly", "no", "--proto-max-bulk-len", str(STRING_MAX))
 
     @classmethod
     def setUpClass(cls):
@@ -281,6 +373,15 @@ class Differential(WireTest):
 
     def test_strings(self):
         self.compare("string")
+
+    def test_parts_of_strings(self):
+        self.compare("part")
+
+    def test_floats(self):
+        self.compare("float")
+
+    def test_bits(self):
+        self.compare("bits")
 
     def test_hashes(self):
         self.compare("hash")

@@ -144,6 +144,85 @@ class GetAndChange(StringTest):
         self.assertEqual(self.call("EXISTS", self.key()), 1)
 
 
+    def test_getset_answers_the_old_value_and_takes_the_deadline_away(self):
+        self.assertIsNone(self.call("GETSET", self.key(), "a"))
+        self.call("EXPIRE", self.key(), 100)
+        self.assertEqual(self.call("GETSET", self.key(), "b"), b"a")
+        self.assertEqual(self.call("TTL", self.key()), -1)
+        self.call("HSET", self.key("h"), "f", "v")
+        self.assertError("WRONGTYPE", "GETSET", self.key("h"), "v")
+
+    def test_setnx_sets_only_an_absent_key(self):
+        self.assertEqual(self.call("SETNX", self.key(), "a"), 1)
+        self.assertEqual(self.call("SETNX", self.key(), "b"), 0)
+        self.assertEqual(self.call("GET", self.key()), b"a")
+        self.call("HSET", self.key("h"), "f", "v")
+        self.assertEqual(self.call("SETNX", self.key("h"), "v"), 0)
+
+    def test_setex_and_psetex_give_a_deadline(self):
+        self.assertEqual(self.call("SETEX", self.key(), 100, "v"), Status("OK"))
+        self.assertEqual(self.call("TTL", self.key()), 100)
+        self.assertEqual(self.call("PSETEX", self.key(), 200_000, "w"), Status("OK"))
+        self.assertEqual(self.call("TTL", self.key()), 200)
+        self.assertEqual(self.call("GET", self.key()), b"w")
+        for number in (0, -1, INT64_MIN):
+            self.assertError("ERR invalid expire time in 'setex' command", "SETEX", self.key(), number, "x")
+            self.assertError("ERR invalid expire time in 'psetex' command", "PSETEX", self.key(), number, "x")
+        self.assertError(NOT_INTEGER, "SETEX", self.key(), "soon", "x")
+        self.assertEqual(self.call("GET", self.key()), b"w")
+
+
+class Parts(StringTest):
+    def test_append_writes_behind_the_end_and_keeps_the_deadline(self):
+        self.assertEqual(self.call("APPEND", self.key(), "ab"), 2)
+        self.call("EXPIRE", self.key(), 100)
+        self.assertEqual(self.call("APPEND", self.key(), "c" * 1000), 1002)
+        self.assertEqual(self.call("APPEND", self.key(), ""), 1002)
+        self.assertEqual(self.call("GET", self.key()), b"ab" + b"c" * 1000)
+        self.assertEqual(self.call("TTL", self.key()), 100)
+        self.assertEqual(self.call("STRLEN", self.key()), 1002)
+
+    def test_append_of_nothing_makes_an_empty_string_but_setrange_does_not(self):
+        self.assertEqual(self.call("APPEND", self.key("a"), ""), 0)
+        self.assertEqual(self.call("EXISTS", self.key("a")), 1)
+        self.assertEqual(self.call("SETRANGE", self.key("s"), 5, ""), 0)
+        self.assertEqual(self.call("EXISTS", self.key("s")), 0)
+
+    def test_setrange_fills_the_gap_with_zeros(self):
+        self.assertEqual(self.call("SETRANGE", self.key(), 3, "abc"), 6)
+        self.assertEqual(self.call("SETRANGE", self.key(), 1, "x"), 6)
+        self.assertEqual(self.call("GET", self.key()), b"\x00x\x00abc")
+        self.assertError("ERR offset is out of range", "SETRANGE", self.key(), -1, "x")
+        self.assertError(NOT_INTEGER, "SETRANGE", self.key(), "x", "x")
+
+    def test_getrange_counts_negative_ends_from_the_end(self):
+        self.call("SET", self.key(), "This is a string")
+        for name in ("GETRANGE", "SUBSTR"):
+            for start, end, part in ((0, 3, b"This"), (-3, -1, b"ing"), (0, -1, b"This is a string"), (10, 100, b"string"),
+                                     (5, 3, b""), (-100, -50, b"T"), (-50, -100, b""), (16, 20, b""), (0, INT64_MIN, b"T")):
+                self.assertEqual(self.call(name, self.key(), start, end), part, (name, start, end))
+            self.assertEqual(self.call(name, self.key("absent"), 0, -1), b"")
+            self.assertError(NOT_INTEGER, name, self.key("absent"), 0, "x")
+
+    def test_no_string_becomes_longer_than_the_longest_word(self):
+        too_long = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+        longest = 64 * 2**20
+        self.assertError(too_long, "SETRANGE", self.key(), longest, "x")
+        self.assertError(too_long, "SETRANGE", self.key(), longest - 1, "xy")
+        self.assertError(too_long, "SETRANGE", self.key(), INT64_MAX, "x")
+        self.assertEqual(self.call("EXISTS", self.key()), 0)
+        self.assertEqual(self.call("SETRANGE", self.key(), longest - 1, "x"), longest)
+        self.assertError(too_long, "APPEND", self.key(), "x")
+        self.assertEqual(self.call("APPEND", self.key(), ""), longest)
+        self.assertEqual(self.call("GETRANGE", self.key(), -2, -1), b"\x00x")
+        self.call("DEL", self.key())
+
+    def test_other_types_are_refused(self):
+        self.call("HSET", self.key(), "f", "v")
+        for words in (("APPEND", "v"), ("STRLEN",), ("GETRANGE", 0, 1), ("SETRANGE", 0, ""), ("INCRBYFLOAT", 1)):
+            self.assertError("WRONGTYPE", words[0], self.key(), *words[1:])
+
+
 class Counters(StringTest):
     def test_they_count_from_zero_both_ways(self):
         self.assertEqual(self.call("INCR", self.key()), 1)
@@ -172,9 +251,28 @@ class Counters(StringTest):
             self.assertError(NOT_INTEGER, "DECRBY", self.key("other"), value)
         self.assertEqual(self.call("EXISTS", self.key("other")), 0)
 
+    def test_fractions_are_added_as_people_write_them(self):
+        self.assertEqual(self.call("INCRBYFLOAT", self.key(), "0.1"), b"0.1")
+        self.assertEqual(self.call("INCRBYFLOAT", self.key(), "0.2"), b"0.3")
+        self.assertEqual(self.call("INCRBYFLOAT", self.key(), "-0.3"), b"0")
+        self.assertEqual(self.call("INCRBYFLOAT", self.key(), "-5.0e3"), b"-5000")
+        self.assertEqual(self.call("INCRBYFLOAT", self.key(), "5000"), b"0")
+        self.assertEqual(self.call("INCR", self.key()), 1)
+
+    def test_what_is_no_float_is_refused_and_kept(self):
+        for value in ("", "a", " 1", "1 ", "nan", "1e5000", "1,5"):
+            self.call("SET", self.key(), value)
+            self.assertError("ERR value is not a valid float", "INCRBYFLOAT", self.key(), 1)
+            self.assertError("ERR value is not a valid float", "INCRBYFLOAT", self.key("other"), value)
+            self.assertEqual(self.call("GET", self.key()), value.encode())
+        for delta in ("inf", "-inf"):
+            self.assertError("ERR increment would produce NaN or Infinity", "INCRBYFLOAT", self.key("other"), delta)
+        self.assertEqual(self.call("EXISTS", self.key("other")), 0)
+
     def test_the_deadline_stays(self):
         self.call("SET", self.key(), 9, "EX", 100)
         self.assertEqual(self.call("INCR", self.key()), 10)
+        self.assertEqual(self.call("INCRBYFLOAT", self.key(), "1.5"), b"11.5")
         self.assertEqual(self.call("TTL", self.key()), 100)
 
     def test_many_clients_at_once_lose_no_step(self):
@@ -194,13 +292,16 @@ class OfStock(StringTest):
 
     def test_it_is_protected_from_whatever_would_overwrite_expire_or_remove_it(self):
         for words in (("SET", "v"), ("SET", "v", "XX"), ("SET", "v", "GET"), ("GETDEL",),
-                      ("GETEX", "EX", 1), ("GETEX", "PERSIST")):
+                      ("GETEX", "EX", 1), ("GETEX", "PERSIST"), ("GETSET", "v"), ("SETEX", 10, "v"),
+                      ("PSETEX", 10, "v")):
             self.assertError("PROTECTED", words[0], self.key(), *words[1:])
         self.assertEqual(self.call("TYPE", self.key()), "stock")
 
     def test_redis_own_refusals_stay(self):
         self.assertIsNone(self.call("SET", self.key(), "v", "NX"))
-        for words in (("GET",), ("GETEX",), ("INCR",), ("DECRBY", 1), ("SET", "v", "NX", "GET")):
+        self.assertEqual(self.call("SETNX", self.key(), "v"), 0)
+        for words in (("GET",), ("GETEX",), ("INCR",), ("DECRBY", 1), ("SET", "v", "NX", "GET"), ("APPEND", "v"),
+                      ("STRLEN",), ("GETRANGE", 0, -1), ("SETRANGE", 0, "v"), ("INCRBYFLOAT", 1)):
             self.assertError("WRONGTYPE", words[0], self.key(), *words[1:])
         self.assertEqual(self.call("TYPE", self.key()), "stock")
 
@@ -220,7 +321,7 @@ class Hits(StringTest):
         self.call("SET", self.key(), "v")
         self.call("HSET", self.key("h"), "f", "v")
         for words in (("GET",), ("GETEX",), ("EXISTS",), ("TYPE",), ("TTL",), ("PTTL",),
-                      ("SET", "w", "GET")):
+                      ("SET", "w", "GET"), ("STRLEN",), ("GETRANGE", 0, -1), ("GETSET", "w")):
             self.assertEqual(counted(words[0], self.key(), *words[1:]), (1, 0), words)
             self.assertEqual(counted(words[0], self.key("absent:" + words[0]), *words[1:]), (0, 1),
                              words)
@@ -229,7 +330,8 @@ class Hits(StringTest):
         self.assertEqual(counted("HGETALL", self.key("none")), (0, 1))
         self.assertEqual(counted("EXISTS", self.key(), self.key(), self.key("none")), (2, 1))
         for words in (("SET", "v"), ("SET", "v", "NX"), ("INCR",), ("EXPIRE", 10), ("PERSIST",),
-                      ("DEL",), ("HSET", "f", "v"), ("HDEL", "f")):
+                      ("DEL",), ("SETEX", 10, "v"), ("SETNX", "v"), ("APPEND", "v"), ("SETRANGE", 0, "v"), ("DEL",),
+                      ("INCRBYFLOAT", 1), ("DEL",), ("HSET", "f", "v"), ("HDEL", "f")):
             self.assertEqual(counted(words[0], self.key(), *words[1:]), (0, 0), words)
         self.assertEqual(counted("GETDEL", self.key("h")), (1, 0))
 
