@@ -28,6 +28,7 @@ ARROWS = {
     "server/replication/": (["server/", "storage/", "protocol/"], ["absl/", "xxhash.h"]),
     "server/": (["server/", "storage/", "protocol/"], ["absl/", "xxhash.h", "fmt/", "spdlog/", "jemalloc/", "system"]),
     "bench/": (["bench/", "protocol/", "storage/"], ["absl/", "xxhash.h", "fmt/", "benchmark/", "hiredis/", "system"]),
+    "tests/clients/": ([], ["gtest/", "hiredis/", "uv.h", "system"]),
     "tests/": (["tests/", "bench/", "server/", "storage/", "protocol/"],
                ["absl/", "xxhash.h", "fmt/", "gtest/", "gmock/", "rapidcheck", "hiredis/", "rocksdb/", "system"]),
 }

@@ -76,6 +76,10 @@ enum CommandFlag : uint32_t {
   kStale = 1U << 7,
   kStock = 1U << 8,      // its first key is a SKU
   kContainer = 1U << 9,  // only its subcommands run: "CONFIG" of "CONFIG|GET"
+  // What follows is only told by COMMAND, for clients that know it from Redis.
+  kNoScript = 1U << 20,   // about the connection or the server, so never part of a script
+  kAllowBusy = 1U << 21,  // answered while a script runs
+  kDangerous = 1U << 22,  // in the category of that name; kAdmin implies it
 };
 
 // Positions in the command line, as COMMAND shows them; last < 0 counts from the end.
@@ -97,7 +101,8 @@ struct CommandSpec {
   Home home = Home::kKey;
   KeyPositions keys{};
   CombineFunction combine = nullptr;
-  std::string_view group;  // as COMMAND DOCS: "string", "stock", ...
+  std::string_view group;       // as COMMAND DOCS: "string", "stock", ...
+  std::string_view category{};  // as ACL rules name it, where the group does not tell
   std::string_view since;
   std::string_view args;  // "sku hold units [EX s|PX ms] ..."
   std::string_view summary;

@@ -254,7 +254,7 @@ void CmdClientSetInfo(CommandContext& ctx, Args args) {
   ctx.reply.Ok();
 }
 
-constexpr uint32_t kFlags = kLoading | kStale;
+constexpr uint32_t kFlags = kLoading | kStale | kNoScript;
 
 // A row for a command about the asking connection.
 constexpr CommandSpec Own(std::string_view name, CommandFunction run, int arity,
@@ -306,7 +306,15 @@ constexpr CommandSpec kCommands[] = {
      .args = "[ip:port] [ID client-id] [TYPE normal|master|replica|pubsub] [USER username] "
              "[ADDR ip:port] [LADDR ip:port] [SKIPME yes|no]",
      .summary = "Close connections: the one from an address, or all that fit every filter."},
-    Own("CLIENT|HELP", CmdContainerHelp, 2, "", "Print this help."),
+    {.name = "CLIENT|HELP",
+     .run = CmdContainerHelp,
+     .arity = 2,
+     .flags = kLoading | kStale,
+     .home = Home::kClient,
+     .group = "connection",
+     .since = "0.1.0",
+     .args = "",
+     .summary = "Print this help."},
 };
 
 }  // namespace

@@ -47,8 +47,9 @@ struct FlagWord {
   std::string_view word;
 };
 constexpr FlagWord kFlagWords[] = {
-    {kWrite, "write"},     {kReadOnly, "readonly"}, {kGrows, "denyoom"}, {kAdmin, "admin"},
-    {kLoading, "loading"}, {kStale, "stale"},       {kFast, "fast"},     {kNoAuth, "no_auth"},
+    {kWrite, "write"},       {kReadOnly, "readonly"},    {kGrows, "denyoom"}, {kAdmin, "admin"},
+    {kNoScript, "noscript"}, {kLoading, "loading"},      {kStale, "stale"},   {kFast, "fast"},
+    {kNoAuth, "no_auth"},    {kAllowBusy, "allow_busy"},
 };
 
 std::vector<std::string> FlagsOf(const CommandSpec& row) {
@@ -59,19 +60,26 @@ std::vector<std::string> FlagsOf(const CommandSpec& row) {
   return words;
 }
 
+// What a row is about; empty: nothing that has a category.
+std::string_view CategoryOf(const CommandSpec& row) {
+  const bool only_contains = (row.flags & kContainer) != 0 && row.run == nullptr;
+  if (only_contains) return {};
+  if (!row.category.empty()) return row.category;
+  if (row.group == "generic") return "keyspace";
+  if (row.group == "transactions") return "transaction";
+  return row.group == "server" ? std::string_view{} : row.group;
+}
+
 // As ACL rules and COMMAND LIST FILTERBY ACLCAT name them, without the '@'.
 std::vector<std::string> CategoriesOf(const CommandSpec& row) {
   std::vector<std::string> words;
   if ((row.flags & kWrite) != 0) words.emplace_back("write");
+  const std::string_view category = CategoryOf(row);
   if ((row.flags & kReadOnly) != 0) words.emplace_back("read");
-  if (row.group == "generic") {
-    words.emplace_back("keyspace");
-  } else if (row.group != "server") {
-    words.emplace_back(row.group);
-  }
+  if (!category.empty()) words.emplace_back(category);
   if ((row.flags & kAdmin) != 0) words.emplace_back("admin");
   words.emplace_back((row.flags & kFast) != 0 ? "fast" : "slow");
-  if ((row.flags & kAdmin) != 0) words.emplace_back("dangerous");
+  if ((row.flags & (kAdmin | kDangerous)) != 0) words.emplace_back("dangerous");
   return words;
 }
 
@@ -297,6 +305,7 @@ constexpr CommandSpec Row(std::string_view name, CommandFunction run, int arity,
           .flags = kFlags,
           .home = Home::kClient,
           .group = "server",
+          .category = "connection",
           .since = "0.1.0",
           .args = args,
           .summary = summary};
@@ -312,6 +321,7 @@ constexpr CommandSpec kCommands[] = {
      .flags = kFlags | kContainer,
      .home = Home::kClient,
      .group = "server",
+     .category = "connection",
      .since = "0.1.0",
      .args = "",
      .summary = "What every command is and takes."},
@@ -321,7 +331,7 @@ constexpr CommandSpec kCommands[] = {
     Row("COMMAND|DOCS", CmdCommandDocs, -2, "[command-name ...]",
         "Summaries and arguments of commands."),
     Row("COMMAND|LIST", CmdCommandList, -2, kListSyntax, "The names of commands."),
-    Row("COMMAND|GETKEYS", CmdCommandGetKeys, -3, "command [arg ...]",
+    Row("COMMAND|GETKEYS", CmdCommandGetKeys, -4, "command [arg ...]",
         "The keys of a whole command line."),
     Row("COMMAND|HELP", CmdContainerHelp, 2, "", "Print this help."),
 };

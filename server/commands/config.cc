@@ -116,7 +116,7 @@ void CmdConfigResetStat(CommandContext& ctx, Args) {
 
 void FirstReply(RespWriter& reply, std::span<const std::string> parts) { reply.Raw(parts.front()); }
 
-constexpr uint32_t kFlags = kAdmin | kLoading | kStale;
+constexpr uint32_t kFlags = kAdmin | kLoading | kStale | kNoScript;
 
 constexpr CommandSpec kCommands[] = {
     {.name = "CONFIG",

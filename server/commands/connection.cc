@@ -82,31 +82,31 @@ void CmdAuth(CommandContext& ctx, Args args) {
 
 // ---- HELLO
 
-struct HelloOptions {
-  struct Credentials {
-    std::string_view user;
-    std::string_view password;
-  };
-  std::optional<Credentials> credentials;
-  std::optional<std::string_view> name;
-  std::string_view rejected;  // the word that is no option; empty: none
-};
-
-HelloOptions ParseHelloOptions(Args words) {
-  HelloOptions options;
+// One after the other, as Redis: what stood before a mistake has happened. False: an error is
+// replied.
+bool TakeHelloOptions(CommandContext& ctx, Args words) {
   for (size_t at = 0; at < words.size(); ++at) {
     const size_t left = words.size() - at - 1;
     if (EqualsIgnoreCase(words[at], "AUTH") && left >= 2) {
-      options.credentials = {.user = words[at + 1], .password = words[at + 2]};
+      if (!MayBe(ctx, words[at + 1], words[at + 2])) {
+        ctx.reply.Error(kWrongPassword);
+        return false;
+      }
+      ctx.client->authenticated = true;
       at += 2;
     } else if (EqualsIgnoreCase(words[at], "SETNAME") && left >= 1) {
-      options.name = words[++at];
+      const std::string_view name = words[++at];
+      if (!IsClientLabel(name)) {
+        ctx.reply.Error(kBadClientName);
+        return false;
+      }
+      ctx.client->name = name;
     } else {
-      options.rejected = words[at];
-      break;
+      ctx.reply.Error("ERR Syntax error in HELLO option '" + std::string(words[at]) + "'");
+      return false;
     }
   }
-  return options;
+  return true;
 }
 
 void WriteHello(CommandContext& ctx) {
@@ -130,7 +130,6 @@ void WriteHello(CommandContext& ctx) {
   reply.Array(0);
 }
 
-// All of it or nothing: a HELLO that fails leaves the connection as it was.
 void CmdHello(CommandContext& ctx, Args args) {
   Client& client = *ctx.client;
   RespVersion version = client.resp;
@@ -143,25 +142,14 @@ void CmdHello(CommandContext& ctx, Args args) {
       return ctx.reply.Error("NOPROTO unsupported protocol version");
     }
     version = static_cast<RespVersion>(*number);
+    if (!TakeHelloOptions(ctx, args.subspan(2))) return;
   }
-  const HelloOptions options = ParseHelloOptions(args.size() > 2 ? args.subspan(2) : Args{});
-  if (!options.rejected.empty()) {
-    return ctx.reply.Error("ERR Syntax error in HELLO option '" + std::string(options.rejected) +
-                           "'");
-  }
-  if (options.credentials) {
-    if (!MayBe(ctx, options.credentials->user, options.credentials->password)) {
-      return ctx.reply.Error(kWrongPassword);
-    }
-  } else if (!client.authenticated && ctx.shard.RequiresAuth()) {
+  if (!client.authenticated && ctx.shard.RequiresAuth()) {
     return ctx.reply.Error(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
         "<proto> AUTH <user> <pass> option can be used to authenticate the client and select the "
         "RESP protocol version at the same time");
   }
-  if (options.name && !IsClientLabel(*options.name)) return ctx.reply.Error(kBadClientName);
-  if (options.credentials) client.authenticated = true;
-  if (options.name) client.name = *options.name;
   client.resp = version;
   WriteHello(ctx);
 }
@@ -171,6 +159,10 @@ void CmdHello(CommandContext& ctx, Args args) {
 void CmdSelect(CommandContext& ctx, Args args) {
   const auto db = ParseInt64(args[1]);
   if (!db) return ctx.reply.Error("ERR value is not an integer or out of range");
+  if (*db != static_cast<int32_t>(*db)) {
+    return ctx.reply.Error(
+        "ERR value is out of range, value must between -2147483648 and 2147483647");
+  }
   if (*db < 0 || *db >= kDatabases) return ctx.reply.Error("ERR DB index is out of range");
   ctx.client->db = static_cast<DbIndex>(*db);
   ctx.reply.Ok();
@@ -185,12 +177,13 @@ void CmdTime(CommandContext& ctx, Args) {
 }
 
 constexpr uint32_t kAnytime = kFast | kLoading | kStale;
+constexpr uint32_t kBeforeAnything = kAnytime | kNoAuth | kNoScript | kAllowBusy;
 
 constexpr CommandSpec kCommands[] = {
     {.name = "PING",
      .run = CmdPing,
      .arity = -1,
-     .flags = kAnytime,
+     .flags = kFast,
      .home = Home::kClient,
      .group = "connection",
      .since = "0.1.0",
@@ -208,7 +201,7 @@ constexpr CommandSpec kCommands[] = {
     {.name = "AUTH",
      .run = CmdAuth,
      .arity = -2,
-     .flags = kAnytime | kNoAuth,
+     .flags = kBeforeAnything,
      .home = Home::kClient,
      .group = "connection",
      .since = "0.1.0",
@@ -217,7 +210,7 @@ constexpr CommandSpec kCommands[] = {
     {.name = "HELLO",
      .run = CmdHello,
      .arity = -1,
-     .flags = kAnytime | kNoAuth,
+     .flags = kBeforeAnything,
      .home = Home::kClient,
      .group = "connection",
      .since = "0.1.0",
@@ -235,7 +228,7 @@ constexpr CommandSpec kCommands[] = {
     {.name = "RESET",
      .run = CmdReset,
      .arity = 1,
-     .flags = kAnytime | kNoAuth,
+     .flags = kBeforeAnything,
      .home = Home::kClient,
      .group = "connection",
      .since = "0.1.0",
@@ -244,7 +237,7 @@ constexpr CommandSpec kCommands[] = {
     {.name = "QUIT",
      .run = CmdQuit,
      .arity = -1,
-     .flags = kAnytime | kNoAuth,
+     .flags = kBeforeAnything,
      .home = Home::kClient,
      .group = "connection",
      .since = "0.1.0",

@@ -228,6 +228,7 @@ constexpr CommandSpec kCommands[] = {
      .home = Home::kEveryShard,
      .combine = CombineSum,
      .group = "server",
+     .category = "keyspace",
      .since = "0.1.0",
      .args = "",
      .summary = "Answer how many keys the database has."},

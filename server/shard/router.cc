@@ -22,13 +22,13 @@ std::string UnknownCommand(Args words) {
   std::string text = "ERR unknown command '";
   text += words[0].substr(0, kQuotedBytesMax);
   text += "', with args beginning with: ";
-  size_t room = kQuotedBytesMax;
+  // Quotes and spaces count.
+  const size_t begin = text.size();
   for (const std::string_view word : words.subspan(1)) {
-    if (room == 0) break;
-    const std::string_view shown = word.substr(0, room);
-    room -= shown.size();
+    const size_t quoted = text.size() - begin;
+    if (quoted >= kQuotedBytesMax) break;
     text += '\'';
-    text += shown;
+    text += word.substr(0, kQuotedBytesMax - quoted);
     text += "' ";
   }
   return text;

@@ -23,19 +23,20 @@ class Connection(WireTest):
         self.assertIsInstance(self.call("HELLO", "2"), list)
         self.assertIsInstance(self.call("CONFIG", "GET", "port"), list)
 
-    def test_a_hello_that_fails_changes_nothing(self):
-        self.call("CLIENT", "SETNAME", "before")
-        for text, words in (
-                ("NOPROTO unsupported protocol version", ("4",)),
-                ("NOPROTO unsupported protocol version", ("1",)),
-                ("ERR Protocol version is not an integer or out of range", ("x",)),
-                ("ERR Syntax error in HELLO option 'foo'", ("3", "SETNAME", "after", "foo")),
-                ("ERR Syntax error in HELLO option 'AUTH'", ("3", "AUTH", "default")),
-                (WRONG_PASS, ("3", "SETNAME", "after", "AUTH", "nobody", "x")),
-                ("ERR Client names cannot contain spaces, newlines or special characters.",
+    def test_a_hello_that_fails_keeps_the_protocol_and_what_stood_before_the_mistake(self):
+        for text, name, words in (
+                ("NOPROTO unsupported protocol version", b"before", ("4", "SETNAME", "after")),
+                ("NOPROTO unsupported protocol version", b"before", ("1",)),
+                ("ERR Protocol version is not an integer or out of range", b"before", ("x",)),
+                ("ERR Syntax error in HELLO option 'foo'", b"after", ("3", "SETNAME", "after", "foo")),
+                ("ERR Syntax error in HELLO option 'AUTH'", b"before", ("3", "AUTH", "default")),
+                (WRONG_PASS, b"after", ("3", "SETNAME", "after", "AUTH", "nobody", "x")),
+                (WRONG_PASS, b"before", ("3", "AUTH", "nobody", "x", "SETNAME", "after", "foo")),
+                ("ERR Client names cannot contain spaces, newlines or special characters.", b"before",
                  ("3", "AUTH", "default", "x", "SETNAME", "a b"))):
+            self.call("CLIENT", "SETNAME", "before")
             self.assertError(text, "HELLO", *words)
-            self.assertEqual(self.call("CLIENT", "GETNAME"), b"before")
+            self.assertEqual(self.call("CLIENT", "GETNAME"), name)
             self.assertIsInstance(self.call("CONFIG", "GET", "port"), list)
 
     def test_hello_may_name_the_connection(self):
@@ -57,6 +58,8 @@ class Connection(WireTest):
         self.assertError("ERR DB index is out of range", "SELECT", "16")
         self.assertError("ERR DB index is out of range", "SELECT", "-1")
         self.assertError("ERR value is not an integer or out of range", "SELECT", "x")
+        self.assertError("ERR value is out of range, value must between -2147483648 and 2147483647",
+                         "SELECT", 2**31)
         self.assertIsNone(self.call("GET", key))  # still in 15
         self.call("SELECT", "0")
         self.assertEqual(self.call("GET", key), b"in 0")

@@ -1,0 +1,313 @@
+"""The commands that each family draws from, a row each: how often, the command, what follows it.
+
+A new command is a row here: the makers of words.py stand for its arguments, a literal for itself. Where one
+command is not enough, a function makes several. The same keys serve every family, and each family has rows that
+leave another type, a deadline or another database behind, so that wrong types and the like come of themselves.
+"""
+
+from typing import NamedTuple
+
+from words import (FIELDS, INT64_MAX, INT64_MIN, KEYS, NOT_INTEGERS, at_most, database, deadline, field, flat,
+                   float_number, key, milliseconds, mistaken, number, one_of, repeated, seconds, small_integer, some, text,
+                   unix_milliseconds, unix_seconds, value, within, words)
+
+# Not for the servers: the runner waits a few milliseconds, or sends the bytes as they are.
+PAUSE = ("<pause>",)
+RAW = "<raw>"
+
+
+class Family(NamedTuple):
+    rows: tuple
+    connections: int = 1
+
+
+key_value = words(key, value)
+field_value = words(field, value)
+
+# ---- strings
+
+not_there = one_of("NX", "XX", "GET", "KEEPTTL", "nx")
+beyond_any_string = [64 * 2**20, 2**29, 2**32]
+offset = at_most(100, beyond_any_string)
+
+STRINGS = (
+    (12, "SET", key, value, some(2, not_there, deadline)),
+    (8, "GET", key),
+    (3, "GETEX", key, some(1, one_of("PERSIST", "persist"), deadline)),
+    (2, "GETDEL", key),
+    (2, "GETSET", key, value),
+    (2, "SETNX", key, value),
+    (2, "SETEX", key, seconds, value),
+    (2, "PSETEX", key, milliseconds, value),
+    (3, "APPEND", key, value),
+    (2, "STRLEN", key),
+    (4, "GETRANGE", key, at_most(90), at_most(90)),
+    (1, "SUBSTR", key, at_most(90), at_most(90)),
+    (4, "SETRANGE", key, offset, value),
+    (3, "INCR", key),
+    (3, "DECR", key),
+    (3, "INCRBY", key, number),
+    (3, "DECRBY", key, number),
+    (4, "INCRBYFLOAT", key, float_number),
+    (3, "MGET", repeated(key, 1, 2, 5)),
+    (3, "MSET", repeated(key_value, 1, 2, 4)),
+    (2, "MSETNX", repeated(key_value, 1, 2)),
+    (2, "LCS", key, key, some(2, "LEN", "IDX", words("MINMATCHLEN", small_integer), "WITHMATCHLEN")),
+)
+
+# ---- bits: the same strings, seen bit by bit
+
+bit = one_of(0, 1, 0, 1, 2, -1, b"x")
+bit_offset = within(0, 600, [8 * edge for edge in beyond_any_string])
+field_type = one_of("u1", "u4", "u8", "u16", "u63", "i1", "i8", "i16", "i64", "i5", "U8", "u64", "i65", "i0", "x8", "u", "")
+field_offset = one_of(bit_offset, bit_offset, lambda chance: "#%d" % chance.randrange(20), "#-1", "#", "#9999999999")
+field_step = one_of(
+    words("GET", field_type, field_offset),
+    words("SET", field_type, field_offset, number),
+    words("INCRBY", field_type, field_offset, number),
+    words("OVERFLOW", one_of("WRAP", "SAT", "FAIL", "fail", "FROB")))
+bit_range = one_of([], [], words(at_most(70)), words(at_most(70), at_most(70)),
+                   words(at_most(600), at_most(600), one_of("BIT", "BYTE", "bit", "FROB")))
+
+BITS = (
+    (6, "SET", key, value),
+    (3, "GET", key),
+    (8, "SETBIT", key, bit_offset, bit),
+    (5, "GETBIT", key, bit_offset),
+    (6, "BITCOUNT", key, bit_range),
+    (6, "BITPOS", key, bit, bit_range),
+    (6, "BITOP", one_of("AND", "OR", "XOR", "NOT", "not", "FROB"), repeated(key, 2, 3, 4)),
+    (8, "BITFIELD", key, repeated(field_step, 0, 1, 2, 4)),
+    (2, "BITFIELD_RO", key, repeated(field_step, 1, 2)),
+    (1, "APPEND", key, value),
+)
+
+# ---- hashes
+
+HASHES = (
+    (8, "HSET", key, repeated(field_value, 1, 1, 2, 3, 40)),
+    (2, "HMSET", key, repeated(field_value, 1, 2)),
+    (3, "HSETNX", key, field, value),
+    (6, "HGET", key, field),
+    (3, "HMGET", key, repeated(field, 1, 2, 10)),
+    (4, "HGETALL", key),
+    (2, "HKEYS", key),
+    (2, "HVALS", key),
+    (3, "HLEN", key),
+    (3, "HEXISTS", key, field),
+    (2, "HSTRLEN", key, field),
+    (6, "HDEL", key, repeated(field, 1, 2, 3, 30)),
+    (4, "HINCRBY", key, field, number),
+    (4, "HINCRBYFLOAT", key, field, float_number),
+    (3, "HRANDFIELD", key, one_of([], words(at_most(80)), words(at_most(80), one_of("WITHVALUES", "withvalues", "FROB")))),
+    (3, "HSCAN", key, 0, some(2, words("MATCH", one_of("*", "f*", "[fg]")), words("COUNT", at_most(100)), "FROB")),
+    (2, "DEL", key),
+)
+
+# ---- keys of any type, in several databases
+
+pattern = one_of("*", "[a-c]", "{tag}*", "?", "", "a", "[^a]", "\\a", "[", "*[", "[z-a]", "\\", b"\x00*", "**a", b"*\n")
+
+KEYS_OF_ANY_TYPE = (
+    (4, "DEL", repeated(key, 1, 1, 2, 3, 6)),
+    (2, "UNLINK", repeated(key, 1, 1, 2, 6)),
+    (4, "EXISTS", repeated(key, 1, 2, 6)),
+    (2, "TOUCH", repeated(key, 1, 2, 6)),
+    (4, "TYPE", key),
+    (5, "RENAME", key, key),
+    (3, "RENAMENX", key, key),
+    (5, "COPY", key, key, some(2, "REPLACE", "replace", words("DB", database))),
+    (3, "MOVE", key, database),
+    (2, "SWAPDB", database, database),
+    (2, "KEYS", pattern),
+    (1, "RANDOMKEY"),
+    (2, "DBSIZE"),
+    (1, "FLUSHDB", some(1, "SYNC", "ASYNC", "async")),
+    (1, "FLUSHALL", some(1, "SYNC", "ASYNC")),
+    (3, "OBJECT ENCODING", key),
+    (1, "OBJECT REFCOUNT", key),
+    (1, "OBJECT IDLETIME", key),
+    (1, "OBJECT FREQ", key),
+    (1, "OBJECT FROB", key),
+    (1, "MEMORY USAGE", key, some(1, words("SAMPLES", at_most(5)))),
+    (2, "SELECT", database),
+    (2, "EXPIRE", key, seconds),
+    (2, "TTL", key),
+    (6, "SET", key, value),
+    (3, "HSET", key, repeated(field_value, 1, 3, 40)),
+    (1, "GETDEL", key),
+    (1, "GET", key),
+    (1, "HGETALL", key),
+)
+
+# ---- deadlines
+
+condition = some(1, one_of("NX", "XX", "GT", "LT", "gt", "lt", "f\r\nrob"))
+
+
+def lapse(chance):
+    """A key that is gone when the next command comes."""
+    soon = chance.randrange(1, 6)
+    name = key(chance)
+    return [chance.choice([["SET", name, "v", "PX", soon], ["PEXPIRE", name, soon]]), PAUSE]
+
+
+EXPIRY = (
+    (6, "EXPIRE", key, seconds, condition),
+    (6, "PEXPIRE", key, milliseconds, condition),
+    (4, "EXPIREAT", key, unix_seconds, condition),
+    (4, "PEXPIREAT", key, unix_milliseconds, condition),
+    (3, "TTL", key),
+    (3, "PTTL", key),
+    (3, "EXPIRETIME", key),
+    (3, "PEXPIRETIME", key),
+    (3, "PERSIST", key),
+    (5, "SET", key, "v"),
+    (4, "SET", key, "v", deadline),
+    (3, "GETEX", key, deadline),
+    (3, "HSET", key, "f", "v"),
+    (2, "RENAME", key, key),
+    (2, "COPY", key, key, "REPLACE"),
+    (1, "MOVE", key, database),
+    (1, "SELECT", database),
+    (2, "EXISTS", repeated(key, 1, 3)),
+    (1, "INCR", key),
+    (1, lapse),
+)
+
+# ---- walks: what is not refused differs by nature (differences.py), so the runner compares whole walks
+
+scan_option = one_of(
+    ["COUNT"], ["COUNT", 0], ["COUNT", -1], ["COUNT", "x"], ["FROB", 1], ["MATCH"], ["TYPE"], ["MATCH", "*", "COUNT"],
+    ["COUNT", INT64_MAX + 1], ["COUNT", INT64_MIN])
+bad_cursor = one_of("x", "1x", " 1", "1 ", 2**64, "9" * 30)
+
+SCANS = (
+    (4, "SCAN", bad_cursor, some(1, words("COUNT", 1))),
+    (4, "SCAN", 0, scan_option),
+    (4, "HSCAN", key, bad_cursor, some(1, words("COUNT", 1))),
+    (4, "HSCAN", key, 0, scan_option),
+    (4, "HSCAN", key, 0, some(2, words("MATCH", pattern), words("COUNT", within(1, 100)))),
+    (2, "HSET", key, repeated(field_value, 1, 3, 40)),
+    (2, "SET", key, value),
+    (1, "DEL", key),
+    (1, "SELECT", database),
+)
+
+# ---- what every family may meet
+
+OTHERS = (
+    (2, "DEL", key),
+    (1, "SET", key, value),
+    (1, "HSET", key, "f", "v"),
+    (1, "EXPIRE", key, 100_000),
+    (1, "SELECT", database),
+)
+
+# ---- transactions, from two connections
+
+DATA = STRINGS + HASHES + KEYS_OF_ANY_TYPE
+
+TRANSACTIONS = (
+    (110, "MULTI"),
+    (80, "EXEC"),
+    (15, "DISCARD"),
+    (60, "WATCH", repeated(key, 1, 1, 2, 5)),
+    (15, "UNWATCH"),
+    (4, "RESET"),
+    (8, "FROB", text),
+    (4, "PING"),
+    (60, "SET", key, value),
+    (40, "GET", key),
+    (20, "EXPIRE", key, seconds),
+    *DATA,
+)
+
+# ---- the connection itself
+
+
+def get_keys(chance):
+    """COMMAND GETKEYS of any command that there is."""
+    command = draw(DATA + BITS + EXPIRY[:-1], chance)[0]
+    return [["COMMAND", chance.choice(["GETKEYS", "getkeys"]), *command]]
+
+
+def inline(chance):
+    line = chance.choice([b"PING", b"  PING  ", b"ECHO \"a b\"", b"ECHO 'it\\'s'", b"ECHO \"\\x41\\n\"", b"SET a 1", b"GET a", b"",
+                          b"PING a b", b"FROB x", b"ECHO \"\""])
+    return [[RAW, line + chance.choice([b"\r\n", b"\n"])] if line else ["PING"]]
+
+
+client_name = one_of("me", "", "a b", "x\n", b"\xff", "n" * 100)
+
+CONNECTION = (
+    (3, "PING", some(1, value)),
+    (3, "ECHO", value),
+    (6, "SELECT", database),
+    (3, "HELLO", some(1, one_of(2, 3, 3, 4, 1, b"x", INT64_MAX + 1)),
+     some(1, words("SETNAME", client_name), words("AUTH", "default", "x"), words("AUTH", "nobody", "x"), "FROB")),
+    (2, "RESET"),
+    (1, "QUIT"),
+    (2, "AUTH", "x"),
+    (2, "AUTH", one_of("default", "nobody"), "x"),
+    (3, "CLIENT SETNAME", client_name),
+    (3, "CLIENT GETNAME"),
+    (1, "CLIENT NO-EVICT", one_of("on", "OFF", "x")),
+    (1, "CLIENT UNPAUSE"),
+    (1, "CLIENT UNBLOCK", at_most(5), some(1, "ERROR", "TIMEOUT", "FROB")),
+    (1, "CLIENT FROB", value),
+    (1, "CONFIG FROB", value),
+    (2, "FROB", repeated(text, 0, 1, 3, 20)),
+    (1, b"x" * 200, repeated(text, 0, 1)),
+    (1, "MULTI"),
+    (1, "EXEC"),
+    (1, "DISCARD"),
+    (3, "SET", key, value),
+    (3, "GET", key),
+    (3, "HSET", key, "f", "v"),
+    (3, "HGETALL", key),
+    (3, inline),
+    (8, get_keys),
+)
+
+FAMILIES = {
+    "strings": Family(STRINGS + OTHERS),
+    "bits": Family(BITS + OTHERS),
+    "hashes": Family(HASHES + OTHERS),
+    "keys": Family(KEYS_OF_ANY_TYPE),
+    "expiry": Family(EXPIRY),
+    "scans": Family(SCANS),
+    "transactions": Family(TRANSACTIONS, connections=2),
+    "connection": Family(CONNECTION),
+}
+
+
+# Commands that Redis serves and the server at hand does not: their rows wait.
+WAITING = set()
+
+
+def draw(rows, chance):
+    """One row's commands, unspoilt."""
+    rows = [row for row in rows if not isinstance(row[1], str) or
+            not WAITING & {row[1].replace(" ", "|"), row[1].split()[0]}]
+    row, = chance.choices(rows, weights=[row[0] for row in rows])
+    if callable(row[1]):
+        return row[1](chance)
+    name = row[1].split() if isinstance(row[1], str) else [row[1]]
+    return [name + flat(row[2:], chance)]
+
+
+def names_of(rows):
+    """What is sent by name, "OBJECT|ENCODING" for one of several words."""
+    return {row[1].replace(" ", "|") for row in rows if isinstance(row[1], str)}
+
+
+def sequence(family, count, chance):
+    """About `count` commands, each with the number of the connection that it goes to."""
+    made = []
+    while len(made) < count:
+        connection = chance.randrange(family.connections) if chance.random() < 0.3 else 0
+        for command in draw(family.rows, chance):
+            spoilt = command if command[0] in (PAUSE[0], RAW) else mistaken(command, chance)
+            made.append((connection, tuple(spoilt)))
+    return made
