@@ -62,6 +62,9 @@ if [[ $with_tests == yes ]]; then
   need redis-tools has_command redis-benchmark
   need python3 has_file /usr/bin/python3
   need python3-redis has_module redis
+  need nodejs has_command node
+  need npm has_command npm
+  need prometheus-redis-exporter has_command prometheus-redis-exporter
   need faketime has_command faketime
   need git has_command git
   need procps has_command ps
@@ -161,8 +164,8 @@ restore_policy
 
 # Nor shall it come up at the next boot. Only if we brought it: an administrator's own stays as it was.
 for package in "${missing[@]}"; do
-  if [[ $package == redis-server ]] && has_command systemctl; then
-    "${as_root[@]}" systemctl disable --quiet redis-server >/dev/null 2>&1 || true
+  if [[ $package == redis-server || $package == prometheus-redis-exporter ]] && has_command systemctl; then
+    "${as_root[@]}" systemctl disable --quiet "$package" >/dev/null 2>&1 || true
   fi
 done
 

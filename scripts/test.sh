@@ -14,8 +14,8 @@ cd "$(dirname "$0")/.."
 stages=(setup dev asan tsan release fuzz lint)
 declare -A tells=(
   [setup]="install what is missing"
-  [dev]="build all, run every test, tidy.py among them"
-  [asan]="address and undefined behaviour: units, simulation, wire"
+  [dev]="build all, run every test: tidy.py, Redis as the judge, real clients among them"
+  [asan]="address and undefined behaviour: units, simulation, wire, differential"
   [tsan]="data races: storage, shards, simulation, one wire round (clang)"
   [release]="build what users run; simulation and wire on it"
   [fuzz]="each libFuzzer target for ${HOLDFAST_FUZZ_SECONDS:=60} s, from the kept corpus"
