@@ -1,7 +1,7 @@
 // GET of a random key that is there.
 #include "bench/loads/load.h"
-#include "bench/random.h"
 #include "bench/request_template.h"
+#include "storage/base/random.h"
 
 namespace holdfast::bench {
 namespace {

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "bench/loads/load.h"
-#include "bench/random.h"
 #include "bench/sale.h"
+#include "storage/base/random.h"
 
 namespace holdfast::bench {
 namespace {

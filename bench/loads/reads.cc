@@ -1,8 +1,8 @@
 // Mixed reads, as a shop's pages make them: half ask what is left, a fifth each looks at the SKU
 // and at a hold, a tenth reads a session.
 #include "bench/loads/load.h"
-#include "bench/random.h"
 #include "bench/sale.h"
+#include "storage/base/random.h"
 
 namespace holdfast::bench {
 namespace {

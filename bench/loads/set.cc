@@ -1,7 +1,7 @@
 // SET of a random key: the write that every Redis user knows.
 #include "bench/loads/load.h"
-#include "bench/random.h"
 #include "bench/request_template.h"
+#include "storage/base/random.h"
 
 namespace holdfast::bench {
 namespace {

@@ -21,8 +21,8 @@
 #include <string_view>
 #include <vector>
 
-#include "bench/random.h"
 #include "protocol/resp_value.h"
+#include "storage/base/random.h"
 
 namespace holdfast::bench {
 

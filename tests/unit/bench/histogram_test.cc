@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "bench/random.h"
+#include "storage/base/random.h"
 
 namespace holdfast::bench {
 namespace {
