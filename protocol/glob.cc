@@ -1,97 +1,115 @@
 #include "protocol/glob.h"
 
 #include <algorithm>
-#include <cstddef>
-#include <utility>
+#include <bitset>
 
 #include "protocol/words.h"
 
 namespace holdfast {
 namespace {
 
-class Matcher {
- public:
-  Matcher(std::string_view pattern, GlobCase glob_case)
-      : pattern_(pattern), ignore_case_(glob_case == GlobCase::kIgnore) {}
-
-  // Matches one byte against the element at pattern[at], which is no *; moves `at` behind the
-  // element only on success.
-  bool TakesByte(char byte, size_t& at) const {
-    switch (pattern_[at]) {
-      case '?':
-        ++at;
-        return true;
-      case '[':
-        return SetTakes(byte, at);
-      default:
-        return LiteralTakes(byte, at);
-    }
-  }
-
- private:
-  unsigned char Fold(char c) const {
-    return static_cast<unsigned char>(ignore_case_ ? LowerCase(c) : c);
-  }
-
-  bool LiteralTakes(char byte, size_t& at) const {
-    const size_t literal = EscapedAt(at) ? at + 1 : at;
-    if (Fold(pattern_[literal]) != Fold(byte)) return false;
-    at = literal + 1;
-    return true;
-  }
-
-  bool EscapedAt(size_t at) const { return pattern_[at] == '\\' && at + 1 < pattern_.size(); }
-
-  bool SetTakes(char byte, size_t& at) const {
-    size_t i = at + 1;
-    const bool negated = i < pattern_.size() && pattern_[i] == '^';
-    if (negated) ++i;
-    bool found = false;
-    for (; i < pattern_.size() && pattern_[i] != ']'; ++i) {
-      if (EscapedAt(i)) {
-        ++i;
-        found |= Fold(pattern_[i]) == Fold(byte);
-      } else if (i + 2 < pattern_.size() && pattern_[i + 1] == '-') {
-        const auto [low, high] = std::minmax({Fold(pattern_[i]), Fold(pattern_[i + 2])});
-        found |= low <= Fold(byte) && Fold(byte) <= high;
-        i += 2;
-      } else {
-        found |= Fold(pattern_[i]) == Fold(byte);
-      }
-    }
-    if (found == negated) return false;
-    at = std::min(i + 1, pattern_.size());
-    return true;
-  }
-
-  std::string_view pattern_;
-  bool ignore_case_;
-};
+bool IsEscape(std::string_view pattern, size_t at) {
+  return pattern[at] == '\\' && at + 1 < pattern.size();
+}
 
 }  // namespace
 
-bool GlobMatch(std::string_view pattern, std::string_view text, GlobCase glob_case) {
-  const Matcher matcher(pattern, glob_case);
-  size_t at = 0;
-  size_t read = 0;
-  // Where to resume at a mismatch: behind the last *, which then takes one byte more.
-  size_t star_at = std::string_view::npos;
-  size_t star_read = 0;
-  while (read < text.size()) {
-    if (at < pattern.size() && pattern[at] == '*') {
-      star_at = ++at;
-      star_read = read;
-      if (star_at == pattern.size()) return true;
-    } else if (at < pattern.size() && matcher.TakesByte(text[read], at)) {
-      ++read;
-    } else if (star_at != std::string_view::npos) {
-      at = star_at;
-      read = ++star_read;
-    } else {
-      return false;
+GlobPattern::GlobPattern(std::string_view pattern, GlobCase glob_case)
+    : ignore_case_(glob_case == GlobCase::kIgnore),
+      stars_(pattern.size() / kWordBits + 1),  // there are no more elements than bytes
+      any_(stars_.size()),
+      takes_(stars_.size() * kBytes),
+      reached_(stars_.size()) {
+  for (size_t at = 0; at < pattern.size();) {
+    switch (pattern[at]) {
+      case '*':
+        Set(stars_, last_);
+        ++at;
+        break;
+      case '?':
+        Set(any_, ++last_);
+        ++at;
+        break;
+      case '[':
+        at = AddSet(pattern, at + 1);
+        break;
+      default:
+        at = AddLiteral(pattern, at);
     }
   }
-  return pattern.find_first_not_of('*', at) == std::string_view::npos;
+}
+
+unsigned char GlobPattern::Fold(char c) const {
+  return static_cast<unsigned char>(ignore_case_ ? LowerCase(c) : c);
+}
+
+void GlobPattern::Take(unsigned char byte) {
+  takes_[byte * stars_.size() + last_ / kWordBits] |= uint64_t{1} << last_ % kWordBits;
+}
+
+size_t GlobPattern::AddLiteral(std::string_view pattern, size_t at) {
+  if (IsEscape(pattern, at)) ++at;
+  ++last_;
+  Take(Fold(pattern[at]));
+  return at + 1;
+}
+
+size_t GlobPattern::AddSet(std::string_view pattern, size_t at) {
+  std::bitset<kBytes> bytes;
+  const bool negated = at < pattern.size() && pattern[at] == '^';
+  if (negated) ++at;
+  for (; at < pattern.size() && pattern[at] != ']'; ++at) {
+    if (IsEscape(pattern, at)) {
+      bytes.set(Fold(pattern[++at]));
+    } else if (at + 2 < pattern.size() && pattern[at + 1] == '-') {
+      const auto [low, high] = std::minmax({Fold(pattern[at]), Fold(pattern[at + 2])});
+      for (size_t byte = low; byte <= high; ++byte) bytes.set(byte);
+      at += 2;
+    } else {
+      bytes.set(Fold(pattern[at]));
+    }
+  }
+  if (negated) bytes.flip();
+  ++last_;
+  for (size_t byte = 0; byte < kBytes; ++byte) {
+    if (bytes[byte]) Take(static_cast<unsigned char>(byte));
+  }
+  return std::min(at + 1, pattern.size());
+}
+
+bool GlobPattern::Matches(std::string_view text) {
+  if (text.size() < last_) return false;  // each element takes one byte
+  const size_t words = stars_.size();
+  std::fill(reached_.begin(), reached_.end(), 0);
+  reached_[0] = 1;
+  // Only words in [first, last] have bits that count: those before were dropped for a later star.
+  size_t first = 0;
+  size_t last = 0;
+  for (const char c : text) {
+    const uint64_t* const takes = &takes_[Fold(c) * words];
+    const size_t end = std::min(last + 1, words - 1);
+    size_t star = first;
+    bool alive = false;
+    uint64_t carry = 0;
+    for (size_t at = first; at <= end; ++at) {
+      const uint64_t before = reached_[at];
+      const uint64_t moved = before << 1 | carry;
+      carry = before >> (kWordBits - 1);
+      reached_[at] = (moved & (takes[at] | any_[at])) | (before & stars_[at]);
+      if (reached_[at] == 0) continue;
+      alive = true;
+      last = at;
+      if ((reached_[at] & stars_[at]) != 0) star = at;
+    }
+    if (!alive) return false;
+    first = star;
+    if (IsSet(reached_, last_) && IsSet(stars_, last_)) return true;
+  }
+  return IsSet(reached_, last_);
+}
+
+bool GlobMatch(std::string_view pattern, std::string_view text, GlobCase glob_case) {
+  return GlobPattern(pattern, glob_case).Matches(text);
 }
 
 }  // namespace holdfast

@@ -1,5 +1,6 @@
 #include "protocol/glob.h"
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -110,6 +111,56 @@ TEST(GlobMatch, IsNotExponentialInItsStars) {
   EXPECT_FALSE(GlobMatch(pattern, text));
   EXPECT_TRUE(GlobMatch(pattern, text + "b"));
   EXPECT_FALSE(GlobMatch(std::string(64 * 1024, '*') + "b", text));
+}
+
+// A search for the long stretch between two stars may start at every place of the text. Byte by
+// byte that would be 1 to 4 thousand million steps for each line here; 64 of them at a time, each
+// takes a few dozen milliseconds.
+TEST(GlobMatch, IsNotQuadraticInAStretchWithoutStars) {
+  const std::string text(64 * 1024, 'a');
+  const std::string half(32 * 1024, 'a');
+  std::string sets;
+  while (sets.size() < 32 * 1024) sets += "[^b]";
+  std::string range = "[";
+  while (range.size() < 64 * 1000) range += "x-z";
+  const auto started = std::chrono::steady_clock::now();
+  for (const std::string& stretch :
+       {half, std::string(32 * 1024, '?'), sets, half + std::string(30 * 1024, '?')}) {
+    EXPECT_FALSE(GlobMatch("*" + stretch + "b", text));
+    EXPECT_TRUE(GlobMatch("*" + stretch + "b", text + "b"));
+    EXPECT_FALSE(GlobMatch("*" + stretch + "b*" + stretch, text));
+  }
+  EXPECT_FALSE(GlobMatch("*" + range + "]", text));
+  EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(20));
+}
+
+TEST(GlobPattern, IsHeldAgainstManyTextsAndKeepsNothingOfThem) {
+  GlobPattern pattern("user:*:[0-9]?");
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_TRUE(pattern.Matches("user:ann:7x"));
+    EXPECT_FALSE(pattern.Matches("user:ann:xx"));
+    EXPECT_FALSE(pattern.Matches("user:"));
+    EXPECT_TRUE(pattern.Matches("user::00"));
+  }
+  EXPECT_FALSE(pattern.MatchesAll());
+  EXPECT_TRUE(GlobPattern("**").MatchesAll());
+  EXPECT_FALSE(GlobPattern("").MatchesAll());
+}
+
+// Places of the automaton fill words of 64 bits: every length around their borders, with the star
+// on each side.
+TEST(GlobPattern, CarriesOverTheBordersOfItsWords) {
+  for (size_t size = 60; size <= 200; ++size) {
+    const std::string run(size, 'a');
+    EXPECT_TRUE(GlobMatch(run, run)) << size;
+    EXPECT_FALSE(GlobMatch(run, run + "a")) << size;
+    EXPECT_FALSE(GlobMatch(run + "a", run)) << size;
+    EXPECT_TRUE(GlobMatch("*b" + run, "aab" + run)) << size;
+    EXPECT_FALSE(GlobMatch("*b" + run, "aab" + run + "a")) << size;
+    EXPECT_TRUE(GlobMatch(run + "*b", run + "aab")) << size;
+    EXPECT_TRUE(GlobMatch(run + "*" + run + "?", run + run + "c")) << size;
+    EXPECT_FALSE(GlobMatch(run + "*" + run + "?", run + run)) << size;
+  }
 }
 
 // Against every pattern and text of a few bytes, by the definition: slow, but plainly right.
