@@ -60,6 +60,7 @@ void Keyspace::Apply(const KeyPlace& place, const StringSet& mutation) {
     databases_[place.db]->deadlines += size_t{with_timer} - size_t{entry->has_deadline()};
     entry = std::move(fresh);
   }
+  Touch(*entry);
   if (with_timer) Time(*entry->timer(), mutation.deadline);
 }
 

@@ -12,14 +12,17 @@ namespace holdfast {
 
 static_assert(alignof(Entry) <= alignof(TimerNode));
 static_assert(sizeof(Entry) == 12);
+static_assert(kDatabases <= 1 << 4);
 static_assert(sizeof(TimerNode) == 24);
 
 Entry::Entry(std::string_view key, KeyType type, size_t value_size, Shape shape)
     : key_size_(static_cast<uint32_t>(key.size())),
       value_size_(static_cast<uint32_t>(value_size)),
-      db_(shape.db),
-      type_(type),
-      has_timer_(shape.has_timer) {
+      db_(shape.db & 0xF),
+      type_(static_cast<uint32_t>(type) & 0x7),
+      has_timer_(shape.has_timer),
+      accessed_(0) {
+  Invariant(this->type() == type);
   key.copy(bytes(), key.size());
 }
 
@@ -49,10 +52,10 @@ Entry::Handle Entry::MakeStock(std::string_view key, std::unique_ptr<Item> item)
 }
 
 void Entry::Free::operator()(Entry* entry) const {
-  if (entry->type_ == KeyType::kHash) delete static_cast<FieldMap*>(entry->object());
-  if (entry->type_ == KeyType::kStock) delete static_cast<Item*>(entry->object());
+  if (entry->type() == KeyType::kHash) delete static_cast<FieldMap*>(entry->object());
+  if (entry->type() == KeyType::kStock) delete static_cast<Item*>(entry->object());
   void* block = entry;
-  if (entry->has_timer_) {
+  if (entry->has_timer()) {
     if (entry->timer()->linked()) entry->timer()->Unlink();
     block = entry->timer();
   }
@@ -60,33 +63,33 @@ void Entry::Free::operator()(Entry* entry) const {
 }
 
 std::string_view Entry::string() const {
-  Invariant(type_ == KeyType::kString);
+  Invariant(type() == KeyType::kString);
   return {bytes() + key_size_, value_size_};
 }
 
 const FieldMap& Entry::fields() const {
-  Invariant(type_ == KeyType::kHash);
+  Invariant(type() == KeyType::kHash);
   return *static_cast<const FieldMap*>(object());
 }
 
 FieldMap& Entry::fields() {
-  Invariant(type_ == KeyType::kHash);
+  Invariant(type() == KeyType::kHash);
   return *static_cast<FieldMap*>(object());
 }
 
 const Item& Entry::item() const {
-  Invariant(type_ == KeyType::kStock);
+  Invariant(type() == KeyType::kStock);
   return *static_cast<const Item*>(object());
 }
 
 Item& Entry::item() {
-  Invariant(type_ == KeyType::kStock);
+  Invariant(type() == KeyType::kStock);
   return *static_cast<Item*>(object());
 }
 
 bool Entry::OverwriteString(std::string_view value) {
-  Invariant(type_ == KeyType::kString);
-  if (BlockSize(BytesFor(key_size_, value.size(), has_timer_)) != block_size()) return false;
+  Invariant(type() == KeyType::kString);
+  if (BlockSize(BytesFor(key_size_, value.size(), has_timer())) != block_size()) return false;
   value_size_ = static_cast<uint32_t>(value.size());
   std::memmove(value_bytes(), value.data(), value.size());
   return true;
@@ -118,14 +121,15 @@ void Entry::WriteString(size_t offset, std::string_view bytes) {
 }
 
 Entry::Handle Entry::Rebuild(bool with_timer) {
-  Handle copy = Make(key(), type_, value_size_, {.db = db_, .has_timer = with_timer});
+  Handle copy = Make(key(), type(), value_size_, {.db = db(), .has_timer = with_timer});
+  copy->accessed_ = accessed_;
   std::memcpy(copy->value_bytes(), value_bytes(), value_size_);
-  if (type_ != KeyType::kString) set_object(nullptr);
+  if (type() != KeyType::kString) set_object(nullptr);
   return copy;
 }
 
 size_t Entry::MemoryBytes() const {
-  switch (type_) {
+  switch (type()) {
     case KeyType::kString:
       return block_size();
     case KeyType::kHash:
@@ -140,7 +144,9 @@ size_t Entry::BytesFor(size_t key_size, size_t value_size, bool has_timer) {
   return (has_timer ? sizeof(TimerNode) : 0) + sizeof(Entry) + key_size + value_size;
 }
 
-size_t Entry::block_size() const { return BlockSize(BytesFor(key_size_, value_size_, has_timer_)); }
+size_t Entry::block_size() const {
+  return BlockSize(BytesFor(key_size_, value_size_, has_timer()));
+}
 
 void* Entry::object() const {
   void* object = nullptr;

@@ -2,9 +2,9 @@
 // a key and a cache miss a look-up.
 //
 //   [ timer: TimerNode, 24 bytes ]   only if the key has a deadline, or is a SKU (its holds have)
-//   Entry: key_size:u32 value_size:u32 db:u8 type:u8 has_timer:u8      <- a handle points here
-//   key
-//   value: a string's bytes; of the other types a pointer to the object that the entry owns
+//   Entry: key_size:u32 value_size:u32 db:4 type:3 has_timer:1 accessed:24   <- a handle points
+//   here key value: a string's bytes; of the other types a pointer to the object that the entry
+//   owns
 //
 // The block is as large as the allocator would make it anyway (BlockSize), so a value may change in
 // place as long as it stays within the same size class.
@@ -46,15 +46,21 @@ class Entry {
   Entry(const Entry&) = delete;
   Entry& operator=(const Entry&) = delete;
 
-  KeyType type() const { return type_; }
-  DbIndex db() const { return db_; }
+  KeyType type() const { return static_cast<KeyType>(type_); }
+  DbIndex db() const { return static_cast<DbIndex>(db_); }
   std::string_view key() const { return {bytes(), key_size_}; }
 
   // Of the key; kNever if there is none, as for every SKU.
   UnixMs deadline() const { return has_deadline() ? timer()->deadline : kNever; }
-  bool has_deadline() const { return has_timer_ && type_ != KeyType::kStock; }
+  bool has_deadline() const { return has_timer() && type() != KeyType::kStock; }
   // Dead from exactly its deadline on, whether or not it has been removed yet.
   bool IsPast(UnixMs now) const { return has_deadline() && now >= timer()->deadline; }
+
+  // When the key was used last, for OBJECT IDLETIME: no part of the state, in no log. In seconds
+  // since whenever the caller counts from; after 2^24 of them (194 days, as in Redis) an idle key
+  // seems new.
+  void Touch(uint32_t second) { accessed_ = second & kAccessMask; }
+  uint32_t IdleSeconds(uint32_t second) const { return (second - accessed_) & kAccessMask; }
 
   // Requires: of that type.
   std::string_view string() const;
@@ -78,7 +84,7 @@ class Entry {
   // A copy of this entry with or without a timer, in no wheel yet. It takes over the object.
   Handle Rebuild(bool with_timer);
 
-  bool has_timer() const { return has_timer_; }
+  bool has_timer() const { return has_timer_ != 0; }
   // Requires: has_timer().
   TimerNode* timer() { return reinterpret_cast<TimerNode*>(this) - 1; }
   const TimerNode* timer() const { return reinterpret_cast<const TimerNode*>(this) - 1; }
@@ -100,11 +106,16 @@ class Entry {
   void* object() const;
   void set_object(void* object);
 
+  static constexpr int kAccessBits = 24;
+  static constexpr uint32_t kAccessMask = (uint32_t{1} << kAccessBits) - 1;
+
   uint32_t key_size_;
   uint32_t value_size_;
-  DbIndex db_;
-  KeyType type_;
-  bool has_timer_;
+  // One word: a fourth would push many a block into the next size class.
+  uint32_t db_ : 4;
+  uint32_t type_ : 3;
+  uint32_t has_timer_ : 1;
+  uint32_t accessed_ : kAccessBits;
 };
 
 }  // namespace holdfast

@@ -43,7 +43,13 @@ std::optional<std::string_view> FieldMap::Get(std::string_view field) const {
 }
 
 bool FieldMap::Set(std::string_view field, std::string_view value) {
-  if (!is_packed()) return SetLarge(field, value);
+  const bool fresh = is_packed() ? SetPacked(field, value) : SetLarge(field, value);
+  outgrew_listpack_ |= size() > kListpackFieldsMax || field.size() > kListpackWordBytesMax ||
+                       value.size() > kListpackWordBytesMax;
+  return fresh;
+}
+
+bool FieldMap::SetPacked(std::string_view field, std::string_view value) {
   const auto found = FindPacked(field);
   const size_t bytes_gone = found ? found->end - found->begin : 0;
   const size_t bytes =
@@ -76,6 +82,17 @@ bool FieldMap::Delete(std::string_view field) {
   large_field_bytes_ -= (*found)->MemoryBytes();
   large_.Erase(key);
   return true;
+}
+
+std::pair<std::string_view, std::string_view> FieldMap::Sample(uint64_t chance) const {
+  if (!is_packed()) {
+    const HashField::Handle& field = *large_.Sample(chance);
+    return {field->name(), field->value()};
+  }
+  Invariant(packed_count_ > 0);
+  Packed field = PackedAt(0);
+  for (uint64_t skip = chance % packed_count_; skip > 0; --skip) field = PackedAt(field.end);
+  return {field.name, field.value};
 }
 
 size_t FieldMap::MemoryBytes() const {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "storage/core/hashed_key.h"
 #include "storage/core/segmented_set.h"
@@ -19,6 +20,9 @@ namespace holdfast {
 
 inline constexpr size_t kPackedFieldsMax = 32;
 inline constexpr size_t kPackedBytesMax = 1024;
+// What Redis by default keeps as a listpack, and tools know by that name.
+inline constexpr size_t kListpackFieldsMax = 128;
+inline constexpr size_t kListpackWordBytesMax = 64;
 
 // One field of a large hash: header, name and value in one heap block.
 class HashField {
@@ -70,18 +74,26 @@ class FieldMap {
     large_.ForEach([&](const HashField::Handle& field) { visit(field->name(), field->value()); });
   }
 
-  // One step of a scan, as SegmentedSet::Scan; a packed map comes whole.
+  // One step of a scan, as SegmentedSet::Scan; what Redis answers whole (a listpack), and a packed
+  // map, comes whole whatever `from` is.
   template <typename F>
   uint64_t Scan(uint64_t from, size_t count, F&& visit) const {
-    if (is_packed()) {
-      if (from == 0) ForEach(visit);
+    if (is_packed() || !outgrew_listpack_) {
+      ForEach(visit);
       return 0;
     }
-    return large_.Scan(
-        from, count, [&](const HashField::Handle& field) { visit(field->name(), field->value()); });
+    return large_.Scan(from, count, [&](const HashField::Handle& field) {
+      return visit(field->name(), field->value());
+    });
   }
 
+  // One field and its value, as `chance` (64 random bits) has it: see SegmentedSet::Sample.
+  // Requires: not empty.
+  std::pair<std::string_view, std::string_view> Sample(uint64_t chance) const;
+
   bool is_packed() const { return large_.empty(); }
+  // It once was larger than a listpack may be; as in Redis, that stays so.
+  bool outgrew_listpack() const { return outgrew_listpack_; }
   // Bytes of the heap that the map takes, itself included.
   size_t MemoryBytes() const;
 
@@ -102,11 +114,13 @@ class FieldMap {
   void AppendPacked(std::string_view field, std::string_view value);
   void ErasePacked(const Packed& field);
   bool FitsPacked(size_t count, size_t bytes) const;
+  bool SetPacked(std::string_view field, std::string_view value);
   void Unpack();
   bool SetLarge(std::string_view field, std::string_view value);
 
   std::string packed_;
-  size_t packed_count_ = 0;
+  uint32_t packed_count_ = 0;
+  bool outgrew_listpack_ = false;
   SegmentedSet<HashField::Handle, FieldTraits> large_;
   size_t large_field_bytes_ = 0;
 };

@@ -56,6 +56,23 @@ size_t Keyspace::DeadlineCount(DbIndex db) const {
   return databases_[db] ? databases_[db]->deadlines : 0;
 }
 
+const Entry* Keyspace::Sample(DbIndex db, Random& random) const {
+  if (KeyCount(db) == 0) return nullptr;
+  const Database& database = *databases_[db];
+  uint64_t skip = random.Below(database.keys);
+  size_t block = 0;
+  while (skip >= database.block_keys[block]) skip -= database.block_keys[block++];
+  size_t slot = block * kSlotsPerBlock;
+  while (skip >= database.slots[slot].size()) skip -= database.slots[slot++].size();
+  return database.slots[slot].Sample(random.Next())->get();
+}
+
+void Keyspace::CountKey(Database& database, Slot slot, int change) {
+  database.keys += static_cast<size_t>(change);
+  database.block_keys[static_cast<size_t>(slot - first_) / kSlotsPerBlock] +=
+      static_cast<uint32_t>(change);
+}
+
 Entry::Handle* Keyspace::FindHandle(const KeyPlace& place) {
   Keys* const keys = KeysOf(place.db, place.slot);
   return keys != nullptr ? keys->Find(place.hashed()) : nullptr;
@@ -78,7 +95,8 @@ Entry& Keyspace::Add(const KeyPlace& place, Entry::Handle handle, UnixMs deadlin
   const size_t container_before = keys.MemoryBytes();
   keys.Insert(place.hashed(), std::move(handle));
   memory_bytes_ += keys.MemoryBytes() - container_before + entry.MemoryBytes();
-  ++database.keys;
+  CountKey(database, place.slot, 1);
+  Touch(entry);
   if (deadline != kNever) {
     wheel_.Insert(*entry.timer(), deadline);
     ++database.deadlines;
@@ -92,7 +110,7 @@ void Keyspace::Remove(const KeyPlace& place) {
   Database& database = *databases_[place.db];
   Keys& keys = *KeysOf(place.db, place.slot);
   if (entry->has_deadline()) --database.deadlines;
-  --database.keys;
+  CountKey(database, place.slot, -1);
   const size_t bytes_before = keys.MemoryBytes() + entry->MemoryBytes();
   keys.Erase(place.hashed());
   memory_bytes_ += keys.MemoryBytes() - bytes_before;

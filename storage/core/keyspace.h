@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "storage/base/random.h"
 #include "storage/base/server_time.h"
 #include "storage/base/slot.h"
 #include "storage/core/entry.h"
@@ -59,6 +60,12 @@ class Keyspace {
   // The SKU of that key; null if there is no key or it is of another type. Valid until it is
   // dropped.
   Item* FindStock(const KeyPlace& place);
+  // The second that keys are used in from now on (Entry::Touch); what the shard makes of its time.
+  // New and overwritten keys are touched by themselves, others by whoever looks them up for a user.
+  void SetAccessSecond(uint32_t second) { access_second_ = second; }
+  void Touch(Entry& entry) const { entry.Touch(access_second_); }
+  uint32_t IdleSeconds(const Entry& entry) const { return entry.IdleSeconds(access_second_); }
+
   // Asks the processor for what Find(place) will read first.
   void Prefetch(const KeyPlace& place) const;
 
@@ -103,8 +110,12 @@ class Keyspace {
   uint64_t Scan(DbIndex db, Slot slot, uint64_t from, size_t count, F&& visit) const {
     const Keys* const keys = KeysOf(db, slot);
     if (keys == nullptr) return 0;
-    return keys->Scan(from, count, [&](const Entry::Handle& entry) { visit(*entry); });
+    return keys->Scan(from, count, [&](const Entry::Handle& entry) { return visit(*entry); });
   }
+
+  // Some key of the database, perhaps one past its deadline; null if there is none. Slots are taken
+  // exactly by their number of keys; within one see SegmentedSet::Sample. Takes some hundred steps.
+  const Entry* Sample(DbIndex db, Random& random) const;
 
   // visit(const Entry&) for every key of a slot, in no order.
   template <typename F>
@@ -145,8 +156,11 @@ class Keyspace {
     static std::string_view KeyOf(const Entry::Handle& entry) { return entry->key(); }
   };
   using Keys = SegmentedSet<Entry::Handle, KeyTraits>;
+  // Sample counts its way to a slot, over blocks of them first.
+  static constexpr size_t kSlotsPerBlock = 64;
   struct Database {
     std::vector<Keys> slots;
+    std::array<uint32_t, kSlots / kSlotsPerBlock> block_keys{};
     size_t keys = 0;
     size_t deadlines = 0;
   };
@@ -158,6 +172,8 @@ class Keyspace {
   Keys* KeysOf(DbIndex db, Slot slot) {
     return const_cast<Keys*>(static_cast<const Keyspace*>(this)->KeysOf(db, slot));
   }
+  // A key came to (1) or left (-1) the slot.
+  void CountKey(Database& database, Slot slot, int change);
   Entry::Handle* FindHandle(const KeyPlace& place);
   Database& MakeDatabase(DbIndex db);
   Entry& Add(const KeyPlace& place, Entry::Handle entry, UnixMs deadline);
@@ -184,6 +200,7 @@ class Keyspace {
   std::vector<uint64_t> gated_stamps_;
   size_t stock_count_ = 0;
   size_t memory_bytes_ = 0;
+  uint32_t access_second_ = 0;
 };
 
 }  // namespace holdfast

@@ -24,8 +24,10 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -46,8 +48,9 @@ inline constexpr size_t kMergedEntriesMax = kSegmentEntriesMax / 2;
 // segment outgrows kSegmentEntriesMax instead.
 inline constexpr size_t kEntriesPerPlaceMin = 64;
 // A scan stops only between hashes that differ in these top bits, so a cursor needs no more of a
-// hash.
-inline constexpr int kScanPrefixBits = 48;
+// hash: with the 14 bits of a slot it stays below 2^53, and clients that keep cursors in a double
+// lose none of it. Among a million entries about one pair shares that much.
+inline constexpr int kScanPrefixBits = 39;
 
 // Entry:  a movable owning handle of one element (like unique_ptr).
 // Traits: static std::string_view KeyOf(const Entry&), stable while the entry is in the set.
@@ -141,7 +144,8 @@ class SegmentedSet {
   // and returns where to go on, or 0 at the end. Start with 0. An entry that is there from the
   // first step to the last is visited exactly once, whatever comes, goes, splits or merges between
   // the steps: a place in a scan is a hash, and an entry's hash does not move. Entries that share
-  // kScanPrefixBits come in one step. Requires: count > 0. The set must not change during the step.
+  // kScanPrefixBits come in one step. A visit may return false to end the step early. Requires:
+  // count > 0. The set must not change during the step.
   template <typename F>
   uint64_t Scan(uint64_t from, size_t count, F&& visit) const {
     Invariant(count > 0);
@@ -162,12 +166,27 @@ class SegmentedSet {
         if (visited >= count && ScanPrefix(items[i].hash) != ScanPrefix(items[i - 1].hash)) {
           return ScanPrefix(items[i].hash);
         }
-        visit(*items[i].entry);
         ++visited;
+        if (!GoesOn(visit, *items[i].entry)) count = visited;
       }
       from = NextSegmentStart(from, segment.depth);
     } while (from != 0 && visited < count);
     return from;
+  }
+
+  // One entry, as `chance` (64 random bits) has it; null if the set is empty. All entries of a
+  // segment are equally likely, but a segment is taken by its share of the hashes, not of the
+  // entries: hashes spread evenly, so from one segment on an entry's odds are off by some 5 %
+  // (one over the root of a segment's size). Takes up to kSegmentEntriesMax cheap steps.
+  const Entry* Sample(uint64_t chance) const {
+    if (empty()) return nullptr;
+    const Segment* segment = SegmentOf(chance);
+    // Empty ones are rare: buddies of segments that split further.
+    for (uint64_t at = chance; segment->entries.empty(); segment = SegmentOf(at)) {
+      at = NextSegmentStart(at, segment->depth);
+    }
+    const auto skip = static_cast<std::ptrdiff_t>((chance & UINT32_MAX) % segment->entries.size());
+    return &*std::next(segment->entries.begin(), skip);
   }
 
   // Bytes of the set itself, without what its entries own.
@@ -272,6 +291,15 @@ class SegmentedSet {
     return depth == 0 ? 0 : (TopBits(hash, depth) + 1) << (64 - depth);
   }
   static Entry& Mutable(const Entry& entry) { return const_cast<Entry&>(entry); }
+  template <typename F>
+  static bool GoesOn(F& visit, const Entry& entry) {
+    if constexpr (std::is_void_v<decltype(visit(entry))>) {
+      visit(entry);
+      return true;
+    } else {
+      return visit(entry);
+    }
+  }
 
   Segment* SegmentOf(uint64_t hash) const {
     return directory_ ? directory_->places[directory_->PlaceOf(hash)] : only_.get();

@@ -1,6 +1,7 @@
 #include "storage/core/hashes.h"
 
 #include <map>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -85,6 +86,56 @@ TEST(FieldMap, MemoryReturnsToThatOfAnEmptyMap) {
   EXPECT_LT(map.MemoryBytes(), 5'000u * 100);
   for (int i = 0; i < 5'000; ++i) map.Delete(std::to_string(i));
   EXPECT_EQ(map.MemoryBytes(), empty);
+}
+
+TEST(FieldMap, OutgrowsAListpackAtTheLimitsOfRedisAndForGood) {
+  const auto with = [](size_t fields, size_t name_bytes, size_t value_bytes) {
+    auto map = std::make_unique<FieldMap>(HashSeed{1});
+    for (size_t i = 1; i < fields; ++i) map->Set("f" + std::to_string(i), "v");
+    map->Set(std::string(name_bytes, 'n'), std::string(value_bytes, 'v'));
+    return map;
+  };
+  EXPECT_FALSE(with(128, 64, 64)->outgrew_listpack());
+  EXPECT_TRUE(with(129, 1, 1)->outgrew_listpack());
+  EXPECT_TRUE(with(1, 65, 1)->outgrew_listpack());
+  EXPECT_TRUE(with(1, 1, 65)->outgrew_listpack());
+  const auto map = with(2, 1, 65);
+  map->Delete("n");
+  EXPECT_EQ(map->size(), 1u);
+  EXPECT_TRUE(map->outgrew_listpack());
+}
+
+TEST(FieldMap, WhatIsAListpackToRedisIsScannedInOneStep) {
+  FieldMap map(HashSeed{1});
+  for (int i = 0; i < 128; ++i) map.Set(std::to_string(i), "v");
+  ASSERT_FALSE(map.is_packed());
+  for (const uint64_t from : {uint64_t{0}, uint64_t{1} << 63}) {
+    int seen = 0;
+    EXPECT_EQ(map.Scan(from, 10, [&](std::string_view, std::string_view) { ++seen; }), 0u);
+    EXPECT_EQ(seen, 128);
+  }
+  map.Set("one more", "v");
+  EXPECT_NE(map.Scan(0, 10, [](std::string_view, std::string_view) {}), 0u);
+}
+
+TEST(FieldMap, ASampleIsAnyFieldAboutEquallyOften) {
+  for (const int fields : {1, 20, 40, 2'000}) {
+    SCOPED_TRACE(fields);
+    FieldMap map(HashSeed{1});
+    for (int i = 0; i < fields; ++i) map.Set(std::to_string(i), "v" + std::to_string(i));
+    std::mt19937_64 random(5);
+    std::map<std::string, int> times;
+    for (int i = 0; i < fields * 100; ++i) {
+      const auto [field, value] = map.Sample(random());
+      ASSERT_EQ(value, "v" + std::string(field));
+      ++times[std::string(field)];
+    }
+    EXPECT_EQ(times.size(), static_cast<size_t>(fields));
+    for (const auto& [field, count] : times) {
+      EXPECT_GT(count, 40) << field;
+      EXPECT_LT(count, 180) << field;
+    }
+  }
 }
 
 TEST(FieldMap, ScanVisitsEveryFieldOnce) {

@@ -506,6 +506,58 @@ TEST(Keyspace, ScanVisitsTheKeysOfASlotOnce) {
   EXPECT_EQ(logged.keys.Scan(9, SlotOf("{t}"), 0, 10, [](const Entry&) { FAIL(); }), 0u);
 }
 
+TEST(Keyspace, ASampleIsAnyKeyEquallyOftenHoweverTheyLieInSlots) {
+  LoggedKeyspace logged;
+  Random random(5);
+  EXPECT_EQ(logged.keys.Sample(0, random), nullptr);
+  // Half of the keys in one slot, the others all over.
+  for (int i = 0; i < 100; ++i) {
+    logged.Do("{t}" + std::to_string(i), StringSet{.value = "v"});
+    logged.Do(std::to_string(i), StringSet{.value = "v"});
+    logged.Do("gone" + std::to_string(i), StringSet{.value = "v"});
+  }
+  logged.Do("elsewhere", StringSet{.value = "v"}, 1);
+  for (int i = 0; i < 100; ++i) logged.Do("gone" + std::to_string(i), KeyDeleted{});
+  std::map<std::string, int> times;
+  for (int i = 0; i < 20'000; ++i) {
+    ++times[std::string(logged.keys.Sample(0, random)->key())];
+  }
+  EXPECT_EQ(times.size(), 200u);
+  for (const auto& [key, count] : times) {
+    EXPECT_GT(count, 40) << key;
+    EXPECT_LT(count, 180) << key;
+  }
+  EXPECT_EQ(logged.keys.Sample(1, random)->key(), "elsewhere");
+  EXPECT_EQ(logged.keys.Sample(2, random), nullptr);
+}
+
+TEST(Keyspace, AKeyIsIdleFromItsLastWriteOrTouchOn) {
+  LoggedKeyspace logged;
+  const auto idle = [&](const char* key) { return logged.keys.IdleSeconds(*logged.Find(key)); };
+  logged.keys.SetAccessSecond(1'000);
+  logged.Do("a", StringSet{.value = "v"});
+  logged.Do("h", HashFieldsSet{.pairs = {{"f", "v"}}});
+  logged.Do("sku", Created(5));
+  logged.keys.SetAccessSecond(1'010);
+  EXPECT_EQ(idle("a"), 10u);
+  EXPECT_EQ(idle("h"), 10u);
+  EXPECT_EQ(idle("sku"), 10u);
+  // A look-up alone is no use, a deadline that comes or goes none either.
+  logged.Do("a", DeadlineSet{.deadline = At(0)});
+  EXPECT_EQ(idle("a"), 10u);
+  logged.Do("a", StringSet{.value = "w", .deadline = At(0)});
+  EXPECT_EQ(idle("a"), 0u);
+  logged.keys.Touch(*logged.keys.Find(logged.Place("h")));
+  EXPECT_EQ(idle("h"), 0u);
+  // 24 bits of seconds.
+  logged.keys.SetAccessSecond(1'010 + (1U << 24) - 1);
+  EXPECT_EQ(idle("h"), (1U << 24) - 1);
+  logged.keys.SetAccessSecond(1'010 + (1U << 24) + 3);
+  EXPECT_EQ(idle("h"), 3u);
+  EXPECT_EQ(logged.Find("h")->type(), KeyType::kHash);
+  EXPECT_TRUE(logged.Find("a")->has_deadline());
+}
+
 TEST(Keyspace, ASlotKeepsItsStampWhenItEmpties) {
   LoggedKeyspace logged;
   logged.Do("k", StringSet{.value = "v"});

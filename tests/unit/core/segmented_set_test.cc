@@ -147,6 +147,56 @@ TEST(SegmentedSet, ScanStepVisitsAboutAsManyAsAsked) {
   } while (from != 0);
 }
 
+TEST(SegmentedSet, ScanStepEndsWhereAVisitAsksForIt) {
+  const Pairs set = Filled<Pairs>(2'000);
+  std::multiset<std::string> seen;
+  uint64_t from = 0;
+  int steps = 0;
+  do {
+    int left = 3;
+    from = set.Scan(from, 1'000, [&](const PairPtr& pair) {
+      seen.insert(pair->key);
+      return --left > 0;
+    });
+    ++steps;
+  } while (from != 0);
+  EXPECT_EQ(seen.size(), 2'000u);
+  EXPECT_EQ(std::set<std::string>(seen.begin(), seen.end()).size(), 2'000u);
+  EXPECT_GE(steps, 600);
+}
+
+// A fair choice gives an entry 100 times of 100 n tries, give or take 10.
+TEST(SegmentedSet, ASampleIsAnyEntryAboutEquallyOften) {
+  EXPECT_EQ(Pairs(HashSeed{7}).Sample(42), nullptr);
+  for (const int size : {1, 2, 100, 5'000}) {
+    SCOPED_TRACE(size);
+    const Pairs set = Filled<Pairs>(size);
+    std::mt19937_64 random(5);
+    std::map<std::string, int> times;
+    for (int i = 0; i < size * 100; ++i) ++times[(*set.Sample(random()))->key];
+    EXPECT_EQ(times.size(), static_cast<size_t>(size));
+    for (const auto& [key, count] : times) {
+      EXPECT_GT(count, 40) << key;
+      EXPECT_LT(count, 180) << key;
+    }
+  }
+}
+
+TEST(SegmentedSet, ASampleIsFoundBesideSegmentsThatEmptied) {
+  Pairs set = Filled<Pairs>(5'000);
+  std::mt19937_64 random(5);
+  // From the lowest hash on: segments empty one after the other.
+  while (set.size() > 0) {
+    for (int i = 0; i < 5; ++i) ASSERT_NE(set.Sample(random()), nullptr);
+    std::string first;
+    set.Scan(0, 1, [&](const PairPtr& pair) {
+      first = pair->key;
+      return false;
+    });
+    ASSERT_TRUE(set.Erase(set.Hash(first)));
+  }
+}
+
 TEST(SegmentedSet, ScanReturnsEntriesThatShareACursorPrefixTogether) {
   const CrowdedPairs set = Filled<CrowdedPairs>(2'000);
   size_t visited = 0;
