@@ -62,8 +62,11 @@ enum class Home : uint8_t {
   kEveryShard,  // on all; the replies are combined
 };
 
-// SCAN's cursor: the slot in its 14 top bits, a prefix of the hash below.
-inline constexpr int kCursorSlotShift = 50;
+// SCAN's cursor: the slot, and a prefix of the hash below. Bits above are not looked at.
+inline constexpr int kCursorSlotShift = 39;
+constexpr Slot SlotOfCursor(uint64_t cursor) {
+  return static_cast<Slot>((cursor >> kCursorSlotShift) % kSlots);
+}
 
 enum CommandFlag : uint32_t {
   kWrite = 1U << 0,

@@ -164,6 +164,7 @@ Status Server::Impl::OpenLog(HashSeed& seed) {
   std::string entropy(of_this_run.id.view());
   AppendInt<uint32_t>(entropy, static_cast<uint32_t>(of_this_run.hash_seed.value));
   state->run_id = HexId(entropy);
+  state->random_seed = of_this_run.hash_seed.value;
   return Status::Ok();
 }
 

@@ -29,6 +29,7 @@ struct ServerState {
   std::string executable;
   std::string config_file;
   UnixMs started_at{};
+  uint64_t random_seed = 0;  // of the shards' choices; another with each start
 
   std::atomic<uint64_t> last_client_id{0};
   // No hold is due before this instant: the restart grace, counted from the first command that is

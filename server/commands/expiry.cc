@@ -107,9 +107,20 @@ void CmdPExpire(CommandContext& ctx, Args args) {
   Expire(ctx, args, ExpiryForm::kPx, "ERR invalid expire time in 'pexpire' command");
 }
 
+void CmdExpireAt(CommandContext& ctx, Args args) {
+  Expire(ctx, args, ExpiryForm::kExAt, "ERR invalid expire time in 'expireat' command");
+}
+
+void CmdPExpireAt(CommandContext& ctx, Args args) {
+  Expire(ctx, args, ExpiryForm::kPxAt, "ERR invalid expire time in 'pexpireat' command");
+}
+
+// To the nearest, without leaving int64 on the way.
+int64_t RoundedSeconds(int64_t ms) { return ms / 1000 + (ms % 1000 >= 500 ? 1 : 0); }
+
 // Milliseconds that the key has left; -1: no deadline, -2: no key.
 int64_t MsLeft(CommandContext& ctx) {
-  const Entry* const entry = FindForRead(ctx);
+  const Entry* const entry = PeekForRead(ctx);
   if (entry == nullptr) return -2;
   if (!entry->has_deadline()) return -1;
   return (entry->deadline() - ctx.now.now).count();
@@ -117,11 +128,24 @@ int64_t MsLeft(CommandContext& ctx) {
 
 void CmdTtl(CommandContext& ctx, Args) {
   const int64_t ms = MsLeft(ctx);
-  // To the nearest second, without leaving int64 on the way.
-  ctx.reply.Integer(ms < 0 ? ms : ms / 1000 + (ms % 1000 >= 500 ? 1 : 0));
+  ctx.reply.Integer(ms < 0 ? ms : RoundedSeconds(ms));
 }
 
 void CmdPTtl(CommandContext& ctx, Args) { ctx.reply.Integer(MsLeft(ctx)); }
+
+// The key's deadline in Unix milliseconds; -1: none, -2: no key.
+int64_t DeadlineMs(CommandContext& ctx) {
+  const Entry* const entry = PeekForRead(ctx);
+  if (entry == nullptr) return -2;
+  return entry->has_deadline() ? ToUnixMs(entry->deadline()) : -1;
+}
+
+void CmdExpireTime(CommandContext& ctx, Args) {
+  const int64_t ms = DeadlineMs(ctx);
+  ctx.reply.Integer(ms < 0 ? ms : RoundedSeconds(ms));
+}
+
+void CmdPExpireTime(CommandContext& ctx, Args) { ctx.reply.Integer(DeadlineMs(ctx)); }
 
 void CmdPersist(CommandContext& ctx, Args) {
   const Entry* const entry = ctx.shard.Find(ctx);
@@ -130,52 +154,37 @@ void CmdPersist(CommandContext& ctx, Args) {
   ctx.reply.Integer(1);
 }
 
+constexpr CommandSpec Row(std::string_view name, CommandFunction run, int arity, uint32_t kind,
+                          std::string_view args, std::string_view summary) {
+  return {.name = name,
+          .run = run,
+          .arity = arity,
+          .flags = kind | kFast,
+          .keys = kFirstKey,
+          .group = "generic",
+          .since = "0.1.0",
+          .args = args,
+          .summary = summary};
+}
+
 constexpr CommandSpec kCommands[] = {
-    {.name = "EXPIRE",
-     .run = CmdExpire,
-     .arity = -3,
-     .flags = kWrite | kFast,
-     .keys = kFirstKey,
-     .group = "generic",
-     .since = "0.1.0",
-     .args = "key seconds [NX|XX|GT|LT]",
-     .summary = "Let the key die after so many seconds; at once if they are not positive."},
-    {.name = "PEXPIRE",
-     .run = CmdPExpire,
-     .arity = -3,
-     .flags = kWrite | kFast,
-     .keys = kFirstKey,
-     .group = "generic",
-     .since = "0.1.0",
-     .args = "key milliseconds [NX|XX|GT|LT]",
-     .summary = "Let the key die after so many milliseconds; at once if they are not positive."},
-    {.name = "TTL",
-     .run = CmdTtl,
-     .arity = 2,
-     .flags = kReadOnly | kFast,
-     .keys = kFirstKey,
-     .group = "generic",
-     .since = "0.1.0",
-     .args = "key",
-     .summary = "Answer the seconds that the key has left; -1: no deadline, -2: no key."},
-    {.name = "PTTL",
-     .run = CmdPTtl,
-     .arity = 2,
-     .flags = kReadOnly | kFast,
-     .keys = kFirstKey,
-     .group = "generic",
-     .since = "0.1.0",
-     .args = "key",
-     .summary = "Answer the milliseconds that the key has left; -1: no deadline, -2: no key."},
-    {.name = "PERSIST",
-     .run = CmdPersist,
-     .arity = 2,
-     .flags = kWrite | kFast,
-     .keys = kFirstKey,
-     .group = "generic",
-     .since = "0.1.0",
-     .args = "key",
-     .summary = "Take the key's deadline away."},
+    Row("EXPIRE", CmdExpire, -3, kWrite, "key seconds [NX|XX|GT|LT]",
+        "Let the key die after so many seconds; at once if they are not positive."),
+    Row("PEXPIRE", CmdPExpire, -3, kWrite, "key milliseconds [NX|XX|GT|LT]",
+        "Let the key die after so many milliseconds; at once if they are not positive."),
+    Row("EXPIREAT", CmdExpireAt, -3, kWrite, "key unix-time-seconds [NX|XX|GT|LT]",
+        "Let the key die at that time; at once if it is past."),
+    Row("PEXPIREAT", CmdPExpireAt, -3, kWrite, "key unix-time-milliseconds [NX|XX|GT|LT]",
+        "Let the key die at that time; at once if it is past."),
+    Row("TTL", CmdTtl, 2, kReadOnly, "key",
+        "Answer the seconds that the key has left; -1: no deadline, -2: no key."),
+    Row("PTTL", CmdPTtl, 2, kReadOnly, "key",
+        "Answer the milliseconds that the key has left; -1: no deadline, -2: no key."),
+    Row("EXPIRETIME", CmdExpireTime, 2, kReadOnly, "key",
+        "Answer the key's deadline in Unix seconds; -1: no deadline, -2: no key."),
+    Row("PEXPIRETIME", CmdPExpireTime, 2, kReadOnly, "key",
+        "Answer the key's deadline in Unix milliseconds; -1: no deadline, -2: no key."),
+    Row("PERSIST", CmdPersist, 2, kWrite, "key", "Take the key's deadline away."),
 };
 
 }  // namespace

@@ -3,7 +3,9 @@
 // SCAN's cursor is a place in the hash order of the slots, so it outlives restarts and rehashes,
 // and any shard can tell whose it is:
 //
-//   slot:14 | hash prefix:48 | 00        0 begins, and is answered at the end
+//   slot:14 | hash prefix:39        0 begins, and is answered at the end
+//
+// 53 bits: what a client that keeps numbers as doubles can still tell apart.
 #include "server/commands/keys.h"
 
 #include <algorithm>
@@ -14,8 +16,8 @@
 #include <string_view>
 #include <vector>
 
-#include "protocol/glob.h"
 #include "protocol/words.h"
+#include "server/commands/scan.h"
 #include "server/commands/tables.h"
 #include "storage/base/parse_int.h"
 #include "storage/core/key_mutations.h"
@@ -33,7 +35,10 @@ void CmdDel(CommandContext& ctx, Args) {
   ctx.reply.Integer(1);
 }
 
-void CmdExists(CommandContext& ctx, Args) { ctx.reply.Integer(FindForRead(ctx) != nullptr); }
+void CmdExists(CommandContext& ctx, Args) { ctx.reply.Integer(PeekForRead(ctx) != nullptr); }
+
+// Unlike EXISTS it is a use of the key.
+void CmdTouch(CommandContext& ctx, Args) { ctx.reply.Integer(FindForRead(ctx) != nullptr); }
 
 std::string_view TypeWord(KeyType type) {
   switch (type) {
@@ -48,7 +53,7 @@ std::string_view TypeWord(KeyType type) {
 }
 
 void CmdType(CommandContext& ctx, Args) {
-  const Entry* const entry = FindForRead(ctx);
+  const Entry* const entry = PeekForRead(ctx);
   ctx.reply.SimpleString(entry == nullptr ? "none" : TypeWord(entry->type()));
 }
 
@@ -78,75 +83,38 @@ void CmdDbSize(CommandContext& ctx, Args) {
 
 // ---- SCAN
 
-constexpr int kCursorHashShift = 14;  // the slot's bits take the place of the hash's lowest
-static_assert(kScanPrefixBits <= kCursorSlotShift);
+constexpr int kCursorHashShift = 64 - kScanPrefixBits;
+static_assert(kScanPrefixBits == kCursorSlotShift);
 
-// A turn stays short whatever COUNT and MATCH ask for: a step may give less than COUNT at any time.
-constexpr int64_t kScanKeysMax = 10'000;
 constexpr int kScanSlotsMax = 4096;  // empty ones cost little, but not nothing
-constexpr size_t kScanPatternBytesMax = 1024;
 
-struct ScanOptions {
-  int64_t count = 10;
-  std::string_view pattern = "*";
-  std::string_view type;  // empty: all
-};
-
-// Nothing after it has replied an error.
-std::optional<ScanOptions> ReadScanOptions(CommandContext& ctx, Args words) {
-  ScanOptions options;
-  for (size_t at = 0; at < words.size(); at += 2) {
-    if (at + 1 == words.size()) {
-      ctx.reply.Error(kSyntaxError);
-      return std::nullopt;
-    }
-    const std::string_view value = words[at + 1];
-    std::string_view error;
-    if (EqualsIgnoreCase(words[at], "COUNT")) {
-      const auto count = ParseInt64(value);
-      if (!count) error = kNotIntegerError;
-      if (count && *count < 1) error = kSyntaxError;
-      options.count = std::min(count.value_or(0), kScanKeysMax);
-    } else if (EqualsIgnoreCase(words[at], "MATCH")) {
-      if (value.size() > kScanPatternBytesMax) error = "ERR the pattern is longer than 1024 bytes";
-      options.pattern = value;
-    } else if (EqualsIgnoreCase(words[at], "TYPE")) {
-      options.type = value;
-    } else {
-      error = kSyntaxError;
-    }
-    if (!error.empty()) {
-      ctx.reply.Error(error);
-      return std::nullopt;
-    }
-  }
-  return options;
-}
-
-bool Selects(const ScanOptions& options, const Entry& entry) {
-  return (options.type.empty() || EqualsIgnoreCase(options.type, TypeWord(entry.type()))) &&
-         (options.pattern == "*" || GlobMatch(options.pattern, entry.key()));
+bool Selects(ScanStep& step, const Entry& entry) {
+  const bool of_type = step.type().empty() || EqualsIgnoreCase(step.type(), TypeWord(entry.type()));
+  return of_type && step.Selects(entry.key());
 }
 
 // From the cursor's slot to the end of this shard's, no further than the options and the limits
 // allow. Returns the next cursor.
-uint64_t ScanShard(CommandContext& ctx, uint64_t cursor, const ScanOptions& options,
+uint64_t ScanShard(CommandContext& ctx, uint64_t cursor, ScanStep& step,
                    std::vector<std::string_view>& keys) {
   Keyspace& keyspace = ctx.shard.keyspace();
   const int end = ctx.shard.server().map.FirstSlot(ctx.shard.id() + 1);
-  int slot = static_cast<int>(cursor >> kCursorSlotShift);
+  int slot = SlotOfCursor(cursor);
   uint64_t from = cursor << kCursorHashShift;
   const int last = std::min(end, slot + kScanSlotsMax);
-  auto left = static_cast<size_t>(options.count);
+  size_t left = step.count();
   while (slot < last && left > 0) {
     const auto here = static_cast<Slot>(slot);
     // A key that is missing here may be one whose deletion is not acked yet.
     ctx.WaitForRead(keyspace.gated_stamp(here));
     from = keyspace.Scan(ctx.db, here, from, left, [&](const Entry& entry) {
       if (left > 0) --left;
-      if (entry.IsPast(ctx.now.now) || !Selects(options, entry)) return;
-      if (IsStock(&entry)) ctx.WaitForRead(entry.item().any_stamp);
-      keys.push_back(entry.key());
+      if (!entry.IsPast(ctx.now.now) && Selects(step, entry)) {
+        if (IsStock(&entry)) ctx.WaitForRead(entry.item().any_stamp);
+        keys.push_back(entry.key());
+      }
+      if (step.IsSpent()) left = 0;
+      return left > 0;
     });
     if (from == 0) ++slot;
   }
@@ -157,10 +125,10 @@ uint64_t ScanShard(CommandContext& ctx, uint64_t cursor, const ScanOptions& opti
 void CmdScan(CommandContext& ctx, Args args) {
   const auto cursor = ParseUint64(args[1]);
   if (!cursor) return ctx.reply.Error("ERR invalid cursor");
-  const auto options = ReadScanOptions(ctx, args.subspan(2));
-  if (!options) return;
+  auto step = ScanStep::Read(ctx, args.subspan(2), ScanOf::kKeys);
+  if (!step) return;
   std::vector<std::string_view> keys;
-  const uint64_t next = ScanShard(ctx, *cursor, *options, keys);
+  const uint64_t next = ScanShard(ctx, *cursor, *step, keys);
   ctx.reply.Array(2);
   ctx.reply.Bulk(std::to_string(next));
   ctx.reply.Array(keys.size());
@@ -203,6 +171,17 @@ constexpr CommandSpec kCommands[] = {
      .since = "0.1.0",
      .args = "key [key ...]",
      .summary = "Answer how many of the keys there are; one named twice counts twice."},
+    {.name = "TOUCH",
+     .run = CmdTouch,
+     .arity = -2,
+     .flags = kReadOnly | kFast,
+     .home = Home::kEachKey,
+     .keys = kAllKeys,
+     .combine = CombineSum,
+     .group = "generic",
+     .since = "0.1.0",
+     .args = "key [key ...]",
+     .summary = "As EXISTS, and each key counts as used just now."},
     {.name = "TYPE",
      .run = CmdType,
      .arity = 2,

@@ -29,12 +29,14 @@ inline bool IsOtherThan(KeyType type, const Entry* entry) {
   return entry != nullptr && entry->type() != type;
 }
 
-// A look-up for reading: counted as keyspace_hits or keyspace_misses. Null if absent.
-inline Entry* FindForRead(CommandContext& ctx) {
-  Entry* const entry = ctx.shard.Find(ctx);
+inline Entry* CountAsRead(CommandContext& ctx, Entry* entry) {
   ShardMetrics& metrics = ctx.shard.metrics();
   (entry != nullptr ? metrics.keyspace_hits : metrics.keyspace_misses).Add();
   return entry;
 }
+// A look-up for reading: counted as keyspace_hits or keyspace_misses. Null if absent.
+inline Entry* FindForRead(CommandContext& ctx) { return CountAsRead(ctx, ctx.shard.Find(ctx)); }
+// The same for who asks about the key and does not use it: OBJECT IDLETIME runs on.
+inline Entry* PeekForRead(CommandContext& ctx) { return CountAsRead(ctx, ctx.shard.Peek(ctx)); }
 
 }  // namespace holdfast

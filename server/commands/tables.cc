@@ -8,8 +8,9 @@ std::span<const std::span<const CommandSpec>> CommandTables() {
   static const std::array kTables = {
       HoldCommands(),   HoldLookupCommands(),    StockCommands(),       StockLookupCommands(),
       StringCommands(), StringCounterCommands(), StringRangeCommands(), BitmapCommands(),
-      HashCommands(),   KeyCommands(),           ExpiryCommands(),      ConnectionCommands(),
-      ClientCommands(), ConfigCommands(),        CommandDocsCommands(), InfoCommands(),
+      HashCommands(),   HashLookupCommands(),    HashWalkCommands(),    KeyCommands(),
+      ExpiryCommands(), ObjectCommands(),        ConnectionCommands(),  ClientCommands(),
+      ConfigCommands(), CommandDocsCommands(),   InfoCommands(),
   };
   return kTables;
 }

@@ -123,7 +123,7 @@ void Router::Execute(Client& client, Args words) {
 Slot Router::SlotOfRequest(const CommandSpec& command, Args words) const {
   if (command.home == Home::kCursor) {
     // A malformed cursor is answered by the command itself, wherever it runs.
-    return static_cast<Slot>(ParseUint64(words[1]).value_or(0) >> kCursorSlotShift);
+    return SlotOfCursor(ParseUint64(words[1]).value_or(0));
   }
   return SlotOf(words[static_cast<size_t>(command.keys.first)]);
 }

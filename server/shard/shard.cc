@@ -27,7 +27,8 @@ Shard::Shard(ShardId id, ServerState& server, HashSeed seed, const Config& confi
       metrics_(server.metrics[id]),
       keeps_(server.log.Keeps()),
       keyspace_(seed, static_cast<Slot>(server.map.FirstSlot(id)),
-                static_cast<Slot>(server.map.FirstSlot(id + 1) - 1)) {
+                static_cast<Slot>(server.map.FirstSlot(id + 1) - 1)),
+      chance_(server.random_seed + id) {
   SetConfig(config);
 }
 
@@ -49,6 +50,9 @@ void Shard::SetNow(UnixMs now) {
   now_.now = now;
   const int64_t grace_until = server_.grace_until_ms.load(std::memory_order_relaxed);
   now_.due = ToUnixMs(now) < grace_until ? kNever : now;
+  // What recovery loaded counts as used at the start: second 0.
+  const auto running = std::chrono::floor<std::chrono::seconds>(now - server_.started_at);
+  keyspace_.SetAccessSecond(static_cast<uint32_t>(running.count()));
 }
 
 void Shard::StartGrace() {
@@ -60,6 +64,12 @@ void Shard::StartGrace() {
 // ---- look-ups
 
 Entry* Shard::Find(CommandContext& ctx, const KeyPlace& place) {
+  Entry* const entry = Peek(ctx, place);
+  if (entry != nullptr) keyspace_.Touch(*entry);
+  return entry;
+}
+
+Entry* Shard::Peek(CommandContext& ctx, const KeyPlace& place) {
   ctx.WaitForRead(keyspace_.gated_stamp(place.slot));
   Entry* entry = keyspace_.Find(place);
   if (entry != nullptr && entry->IsPast(now_.now)) {
@@ -75,11 +85,14 @@ Entry* Shard::Find(CommandContext& ctx, const KeyPlace& place) {
 
 bool Shard::PrepareStock(CommandContext& ctx) {
   if (ctx.db != kStockDb) return true;
-  ctx.item = keyspace_.FindStock(ctx.place);
-  if (ctx.item == nullptr) {
+  Entry* const entry = keyspace_.Find(ctx.place);
+  if (entry == nullptr || entry->type() != KeyType::kStock) {
+    ctx.item = nullptr;
     ctx.wrong_type = Find(ctx) != nullptr;
     return true;
   }
+  keyspace_.Touch(*entry);
+  ctx.item = &entry->item();
   return !Settle(ctx.place, *ctx.item) || !HasDue(*ctx.item, now_);
 }
 

@@ -13,6 +13,7 @@
 #include "server/server_state.h"
 #include "server/shard/ack_gate.h"
 #include "server/shard/shard_map.h"
+#include "storage/base/random.h"
 #include "storage/core/item.h"
 #include "storage/core/keyspace.h"
 #include "storage/core/stock.h"
@@ -49,6 +50,8 @@ class Shard {
       StartGrace();
   }
   Instant now() const { return now_; }
+  // Chance, for commands that choose (HRANDFIELD): what changes state logs the choice.
+  Random& chance() { return chance_; }
 
   // ---- look-ups
 
@@ -58,6 +61,9 @@ class Shard {
   // there. The reply waits for the last change of the slot where its level asks for it.
   Entry* Find(CommandContext& ctx) { return Find(ctx, ctx.place); }
   Entry* Find(CommandContext& ctx, const KeyPlace& place);
+  // The same for who only asks about the key: no use of it that OBJECT IDLETIME would count from.
+  Entry* Peek(CommandContext& ctx) { return Peek(ctx, ctx.place); }
+  Entry* Peek(CommandContext& ctx, const KeyPlace& place);
 
   // Fills ctx.item, with nothing due on it. False: too many holds are due for one command; it must
   // wait while the sweep takes them in slices.
@@ -155,6 +161,7 @@ class Shard {
   Keyspace keyspace_;
   AckGate gate_;
   Instant now_{};
+  Random chance_;
 
   std::string batch_;  // the turn's mutations
   bool batch_gated_ = false;

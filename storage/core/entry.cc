@@ -96,9 +96,9 @@ bool Entry::OverwriteString(std::string_view value) {
 }
 
 bool Entry::ExtendString(size_t size) {
-  Invariant(type_ == KeyType::kString);
+  Invariant(type() == KeyType::kString);
   Invariant(size >= value_size_);
-  if (BlockSize(BytesFor(key_size_, size, has_timer_)) != block_size()) return false;
+  if (BlockSize(BytesFor(key_size_, size, has_timer())) != block_size()) return false;
   std::memset(value_bytes() + value_size_, 0, size - value_size_);
   value_size_ = static_cast<uint32_t>(size);
   return true;
@@ -107,14 +107,15 @@ bool Entry::ExtendString(size_t size) {
 Entry::Handle Entry::RebuildLonger(size_t size) const {
   const std::string_view value = string();
   Invariant(size >= value.size());
-  Handle copy = Make(key(), type_, size, {.db = db_, .has_timer = has_timer_});
+  Handle copy = Make(key(), type(), size, {.db = db(), .has_timer = has_timer()});
+  copy->accessed_ = accessed_;
   value.copy(copy->value_bytes(), value.size());
   std::memset(copy->value_bytes() + value.size(), 0, size - value.size());
   return copy;
 }
 
 void Entry::WriteString(size_t offset, std::string_view bytes) {
-  Invariant(type_ == KeyType::kString);
+  Invariant(type() == KeyType::kString);
   Invariant(offset <= value_size_);
   Invariant(bytes.size() <= value_size_ - offset);
   bytes.copy(value_bytes() + offset, bytes.size());

@@ -3,11 +3,21 @@
 A run's seed is in its failure; HOLDFAST_SEED=<seed> repeats it. Deliberate differences, which the commands
 made here keep clear of or `same_reply` allows for:
 
-    TTL, PTTL           the two servers do not read their clocks in the same millisecond
-    HGETALL             the order of fields is nobody's promise: compared as pairs
+    TTL, PTTL, EXPIRETIME, PEXPIRETIME, OBJECT IDLETIME
+                        the two servers do not read their clocks in the same millisecond
+    HGETALL, HKEYS, HVALS, HSCAN
+                        the order of fields is nobody's promise: compared in an order of ours
+    HSCAN's pages       cursors differ by nature: what comes in one page is compared
+    HRANDFIELD          chance: compared in number. Over 1,000,000 fields or 64 MiB we refuse; Redis builds
+                        the answer until the client is cut off
+    OBJECT ENCODING     told from the content alone: Redis remembers that a string was once appended to (raw),
+                        made by INCRBYFLOAT (embstr), or that HSETNX was once asked for a long value
+    OBJECT REFCOUNT     1: values are never shared; Redis shares the integers from 0 to 9999
+    MEMORY USAGE        bytes of two servers
     SCAN's pages        cursors differ by nature: whole walks are compared. Redis also takes "-1", "+1", "01"
                         and "" for a cursor; we take what a reply can have given
-    SCAN MATCH          a pattern over 1 KiB is refused: matching must not hold up a shard
+    SCAN MATCH          a pattern over 64 KiB is refused: matching must not hold up a shard. Only stars match
+                        the empty name, too: to Redis "*" does, "**" does not
     BITFIELD ... #n     Redis multiplies n by the width without looking whether the product fits; we refuse
     EXPIRE ... <word>   Redis quotes an unknown option up to its first NUL byte and without line breaks at its
                         end, we quote it whole
@@ -87,27 +97,47 @@ def ask(client, commands):
     return [take_reply(client) for _ in commands]
 
 
-def pairs_of(reply):
-    """HGETALL's pairs in an order of ours; other replies as they are."""
-    if reply[:1] not in b"*%":
-        return reply
-    head, rest = reply.split(b"\r\n", 1)
+def in_order(reply, width):
+    """The words of an array or a map in an order of ours, `width` of them kept together, below the headers above
+    them; other replies as they are."""
+    heads = []
+    while reply[:1] in (b"*", b"%"):
+        head, reply = reply.split(b"\r\n", 1)
+        heads.append(head)
+        if len(heads) == 1 and reply.startswith(b"$1\r\n0\r\n*"):  # HSCAN's last cursor
+            heads.append(b"0")
+            reply = reply[len(b"$1\r\n0\r\n"):]
     words = []
-    while rest:
-        size, rest = rest.split(b"\r\n", 1)
-        words.append(rest[:int(size[1:])])
-        rest = rest[int(size[1:]) + 2:]
-    return head, sorted(zip(words[::2], words[1::2]))
+    while reply and heads:
+        size, reply = reply.split(b"\r\n", 1)
+        words.append(reply[:int(size[1:])])
+        reply = reply[int(size[1:]) + 2:]
+    return heads, sorted(zip(*(words[i::width] for i in range(width)))), reply
+
+
+# Which replies are numbers that may lie apart, and how far.
+NEAR = {"TTL": 1, "PTTL": 5000, "EXPIRETIME": 5, "PEXPIRETIME": 5000, "OBJECT|IDLETIME": 30, "MEMORY|USAGE": 10**6}
+UNORDERED = {"HGETALL": 2, "HSCAN": 2, "HKEYS": 1, "HVALS": 1}
 
 
 def same_reply(words, ours, theirs):
     if ours == theirs:
         return True
     name = words[0].upper()
-    if name in ("TTL", "PTTL") and ours[:1] == theirs[:1] == b":":
-        apart = abs(int(ours[1:]) - int(theirs[1:]))
-        return min(int(ours[1:]), int(theirs[1:])) > 0 and apart <= (1 if name == "TTL" else 5000)
-    return name == "HGETALL" and pairs_of(ours) == pairs_of(theirs)
+    if name in ("OBJECT", "MEMORY"):
+        name += "|" + words[1].upper()
+    if ours[:1] == theirs[:1] == b":":
+        numbers = int(ours[1:]), int(theirs[1:])
+        if name == "OBJECT|REFCOUNT":
+            return numbers == (1, 2**31 - 1)
+        return min(numbers) >= 0 and abs(numbers[0] - numbers[1]) <= NEAR.get(name, -1)
+    if name == "HRANDFIELD":
+        same = ours[:1] == theirs[:1] == b"*" and ours.split(b"\r")[0] == theirs.split(b"\r")[0]
+        return same or (ours[:1] == theirs[:1] == b"$" and b"$-1\r\n" not in (ours, theirs))
+    last_page = b"*2\r\n$1\r\n0\r\n"
+    if name == "HSCAN" and not ours.startswith(last_page) and not theirs.startswith(last_page):
+        return ours[:5] == theirs[:5] == last_page[:5]
+    return name in UNORDERED and in_order(ours, UNORDERED[name]) == in_order(theirs, UNORDERED[name])
 
 
 class Words:
@@ -229,12 +259,12 @@ class Words:
             return self.other_than_a_string()
         name = self.one_of("INCRBYFLOAT", "INCRBYFLOAT", "INCRBYFLOAT", "SET", "INCR", "TTL")
         words = [name, self.key()]
-        kind = self.chance.random()
-        if kind < 0.5:
-            number = self.chance.randrange(-10**6, 10**6) / 10**self.chance.randrange(9)
-        else:
-            number = self.chance.choice(FLOATS + NOT_INTEGERS + INTEGERS)
-        return self.odd(words + [number] if name in ("INCRBYFLOAT", "SET") else words)
+        return self.odd(words + [self.fraction()] if name in ("INCRBYFLOAT", "SET") else words)
+
+    def fraction(self):
+        if self.chance.random() < 0.5:
+            return self.chance.randrange(-10**6, 10**6) / 10**self.chance.randrange(9)
+        return self.chance.choice(FLOATS + NOT_INTEGERS + INTEGERS)
 
     def bits(self):
         if self.chance.random() < 0.2:
@@ -267,15 +297,34 @@ class Words:
         return words
 
     def hash(self):
-        name = self.one_of("HSET", "HSET", "HSET", "HGET", "HGET", "HGETALL", "HDEL", "HDEL", "DEL", "SET", "TTL")
+        name = self.one_of("HSET", "HSET", "HSET", "HGET", "HGET", "HGETALL", "HDEL", "HDEL", "DEL", "SET", "TTL",
+                           "HMSET", "HSETNX", "HINCRBY", "HINCRBYFLOAT", "HINCRBYFLOAT", "HMGET", "HLEN", "HEXISTS", "HSTRLEN",
+                           "HKEYS", "HVALS", "HSCAN", "HSCAN", "HRANDFIELD", "HRANDFIELD", "OBJECT")
         words = [name, self.key()]
-        if name == "HSET":
+        if name in ("HSET", "HMSET"):
             for _ in range(self.chance.choice((1, 1, 2, 3, 40))):
-                words += [self.chance.choice(FIELDS), self.value()]
-        elif name == "HGET":
+                words += [self.chance.choice(FIELDS), self.one_of(self.value, self.value, self.fraction)()]
+        elif name in ("HGET", "HEXISTS", "HSTRLEN"):
             words += [self.chance.choice(FIELDS)]
-        elif name == "HDEL":
+        elif name == "HSETNX":
+            words += [self.chance.choice(FIELDS[:3]), self.chance.choice(VALUES[:3])]
+        elif name == "HINCRBY":
+            words += [self.chance.choice(FIELDS), self.number()]
+        elif name == "HINCRBYFLOAT":
+            words += [self.chance.choice(FIELDS[:3]), self.fraction()]
+        elif name in ("HDEL", "HMGET"):
             words += self.chance.choices(FIELDS, k=self.chance.choice((1, 2, 3, 30)))
+        elif name == "HSCAN":
+            words += [0, "COUNT", 1000]
+            words += self.some(1, lambda: ["MATCH", self.one_of("*", "f*", "field-[1-3]?", "?", "", "*\\r*", "h*h")],
+                               lambda: ["count", self.one_of(500, 0, -1, INT64_MIN, INT64_MAX + 1, b"x")])
+            words += self.one_of([], [], [], ["TYPE", "hash"], ["MATCH"])
+        elif name == "HRANDFIELD":
+            words += self.one_of([], [0], [1], [-3], [70], [-100], [self.chance.choice(NOT_INTEGERS)], [INT64_MIN],
+                                 [INT64_MAX + 1], [INT64_MAX])
+            words += self.one_of([], [], ["WITHVALUES"], ["withvalues"]) if len(words) > 2 else []
+        elif name == "OBJECT":
+            words = [name, self.one_of("ENCODING", "encoding", "REFCOUNT", "FREQ"), words[1]]
         elif name == "SET" and self.chance.random() < 0.8:
             return ["EXPIRE", words[1], 100_000]
         elif name == "SET":
@@ -283,9 +332,15 @@ class Words:
         return self.odd(words)
 
     def keys(self):
-        name = self.one_of("DEL", "UNLINK", "EXISTS", "EXISTS", "TYPE", "SET", "SET", "SET", "HSET", "GETDEL")
+        name = self.one_of("DEL", "UNLINK", "EXISTS", "EXISTS", "TYPE", "SET", "SET", "SET", "HSET", "GETDEL", "TOUCH",
+                           "OBJECT", "OBJECT", "MEMORY")
         words = [name, self.key()]
-        if name in ("DEL", "UNLINK", "EXISTS"):
+        if name == "OBJECT":
+            words.insert(1, self.one_of("ENCODING", "REFCOUNT", "IDLETIME", "FREQ", "FROB"))
+        elif name == "MEMORY":
+            words.insert(1, "USAGE")
+            words += self.some(1, lambda: ["SAMPLES", self.one_of(0, 5, -1, b"x", INT64_MAX + 1)])
+        elif name in ("DEL", "UNLINK", "EXISTS", "TOUCH"):
             words += [self.key() for _ in range(self.chance.choice((0, 0, 1, 2, 5)))]
         elif name == "SET":
             words += [self.value()]
@@ -295,11 +350,13 @@ class Words:
 
     def expiry(self):
         name = self.one_of("EXPIRE", "EXPIRE", "PEXPIRE", "PEXPIRE", "TTL", "PTTL", "PERSIST", "SET", "SET",
-                           "HSET", "EXISTS")
+                           "HSET", "EXISTS", "EXPIREAT", "PEXPIREAT", "EXPIRETIME", "PEXPIRETIME")
         words = [name, self.key()]
-        if name in ("EXPIRE", "PEXPIRE"):
+        if name.startswith(("EXPIRE", "PEXPIRE")) and not name.endswith("TIME"):
             number = self.seconds()
-            words += [number * 1000 if name == "PEXPIRE" and isinstance(number, int) else number]
+            if isinstance(number, int) and 0 < number < 10**12 and name.endswith("AT"):
+                number += 2 * 10**9
+            words += [number * 1000 if name.startswith("P") and isinstance(number, int) else number]
             words += self.some(1, lambda: [self.one_of("NX", "XX", "GT", "LT", "gt", "lt", "f\r\nrob")])
         elif name == "SET":
             words += ["v"]
