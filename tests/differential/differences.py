@@ -2,7 +2,7 @@
 
 import re
 
-from peers import is_error, parts_of
+from peers import is_error, is_null, parts_of
 
 
 # ---- replies that need not be the same bytes, and what must hold for them instead
@@ -18,7 +18,8 @@ def pairs_in_any_order(ours, theirs):
 
 
 def of_the_same_shape(ours, theirs):
-    if is_error(ours) or is_error(theirs):
+    """Both a number, both a string, or arrays of the same length; never an error or a null beside something else."""
+    if is_error(ours) or is_error(theirs) or is_null(ours) or is_null(theirs):
         return False
     if ours[:1] in b":$":
         return theirs[:1] == ours[:1]
@@ -26,7 +27,20 @@ def of_the_same_shape(ours, theirs):
 
 
 def but_for_the_id(ours, theirs):
-    return re.sub(rb"(\$2\r\nid\r\n:)\d+", rb"\1", ours) == re.sub(rb"(\$2\r\nid\r\n:)\d+", rb"\1", theirs)
+    pattern = rb"(\$2\r\nid\r\n:)\d+"
+    return re.sub(pattern, rb"\1", ours) == re.sub(pattern, rb"\1", theirs)
+
+
+ENCODINGS = [{b"$3\r\nint\r\n", b"$6\r\nembstr\r\n", b"$3\r\nraw\r\n"},
+             {b"$8\r\nlistpack\r\n", b"$9\r\nhashtable\r\n"}]
+
+
+def of_the_same_type(ours, theirs):
+    return any(ours in encodings and theirs in encodings for encodings in ENCODINGS)
+
+
+def one_or_shared(ours, theirs):
+    return (ours, theirs) == (b":1\r\n", b":2147483647\r\n")
 
 
 def both_arrays(ours, theirs):
@@ -38,16 +52,20 @@ def near(apart_most):
         if ours[:1] != b":" or theirs[:1] != b":":
             return False
         a, b = int(ours[1:]), int(theirs[1:])
-        return min(a, b) > 0 and abs(a - b) <= apart_most
+        return min(a, b) >= 0 and abs(a - b) <= apart_most
     return compare
 
 
 REPLIES = {
     "TTL EXPIRETIME": (near(2), "the two servers do not read their clocks in the same moment"),
     "PTTL PEXPIRETIME": (near(5000), "the same"),
+    "OBJECT|IDLETIME": (near(30), "the same"),
     "HGETALL": (pairs_in_any_order, "the order of a hash's fields is nobody's promise"),
     "HKEYS HVALS KEYS": (in_any_order, "nor is that of keys"),
     "HRANDFIELD RANDOMKEY": (of_the_same_shape, "drawn by chance"),
+    "OBJECT|ENCODING": (of_the_same_type, "ours tells of the content alone; Redis remembers that a string was appended to, "
+                        "that a hash was larger once"),
+    "OBJECT|REFCOUNT": (one_or_shared, "our values are never shared, Redis' integers up to 9999 are"),
     "SCAN HSCAN": (of_the_same_shape, "a page is what the cursor finds; whole walks are compared at the end"),
     "MEMORY|USAGE": (of_the_same_shape, "our entries take fewer bytes"),
     "COMMAND": (both_arrays, "the tables differ: rows_test.py"),
@@ -69,10 +87,14 @@ NOT_SENT = {
 # ---- what the generators keep clear of
 #
 #   SCAN      Redis also takes "-1", "+1", "01" and "" for a cursor; we take what a reply can have given.
-#             A MATCH pattern over 1 KiB is refused: matching must not hold up a shard
+#             A MATCH pattern over 64 KiB is refused: matching must not hold up a shard. Stars alone match the empty
+#             key, too: in Redis "*" does, "**" does not
+#   HRANDFIELD over 1,000,000 fields or 64 MiB is refused; Redis builds the answer until the client is cut off
 #   errors    Redis quotes a word (an unknown command's, EXPIRE's option) up to its first NUL byte and without line
 #             breaks at its end, we quote it whole
-#   strings   close to 64 MiB, the bound of one value by default: Redis is run with ours
+#   BITFIELD  Redis multiplies the n of an offset #n by the width without looking whether the product fits; we refuse.
+#             SET under OVERFLOW SAT of a number below -2^62: its distance to the greatest wraps around in Redis, which
+#             then stores the greatest; we store the least
 
 # ---- rows of COMMAND: what differs (arity, flags, keys, categories), and why
 

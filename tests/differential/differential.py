@@ -26,7 +26,7 @@ from differences import REPLIES
 from families import FAMILIES, PAUSE, RAW, WAITING, sequence
 from harness import Client, Server
 from peers import CLOSED, Peer, Redis, parts_of
-from words import DATABASES, KEYS
+from words import DATABASES, KEYS, STRING_MAX
 
 COMMANDS_A_ROUND = 400
 PIPELINE_MOST = 100
@@ -119,9 +119,9 @@ class Pair:
 
     def __init__(self):
         self.redis = Redis()
-        self.holdfast = Server("--shards", "3", "--appendonly", "no").start()
-        ours, theirs = ({name.decode().upper() for name in Client(port).call("COMMAND", "LIST")} for port in self.ports())
-        WAITING.update(theirs - ours)
+        self.holdfast = Server("--shards", "3", "--appendonly", "no", "--proto-max-bulk-len", str(STRING_MAX)).start()
+        ours, theirs = (set(Client(port).call("COMMAND", "LIST")) for port in self.ports())
+        WAITING.update(name.decode().upper() for name in theirs - ours)
 
     def remove(self):
         self.redis.remove()

@@ -7,9 +7,9 @@ leave another type, a deadline or another database behind, so that wrong types a
 
 from typing import NamedTuple
 
-from words import (FIELDS, INT64_MAX, INT64_MIN, KEYS, NOT_INTEGERS, at_most, database, deadline, field, flat,
-                   float_number, key, milliseconds, mistaken, number, one_of, repeated, seconds, small_integer, some, text,
-                   unix_milliseconds, unix_seconds, value, within, words)
+from words import (INT64_MAX, INT64_MIN, at_most, bits, database, deadline, field, flat, float_number, key,
+                   milliseconds, mistaken, near_place, number, one_of, place, random_count, repeated, seconds,
+                   small_integer, some, text, unix_milliseconds, unix_seconds, value, words)
 
 # Not for the servers: the runner waits a few milliseconds, or sends the bytes as they are.
 PAUSE = ("<pause>",)
@@ -22,14 +22,11 @@ class Family(NamedTuple):
 
 
 key_value = words(key, value)
-field_value = words(field, value)
+field_value = words(field, one_of(value, value, float_number))
 
 # ---- strings
 
 not_there = one_of("NX", "XX", "GET", "KEEPTTL", "nx")
-beyond_any_string = [64 * 2**20, 2**29, 2**32]
-offset = at_most(100, beyond_any_string)
-
 STRINGS = (
     (12, "SET", key, value, some(2, not_there, deadline)),
     (8, "GET", key),
@@ -43,7 +40,7 @@ STRINGS = (
     (2, "STRLEN", key),
     (4, "GETRANGE", key, at_most(90), at_most(90)),
     (1, "SUBSTR", key, at_most(90), at_most(90)),
-    (4, "SETRANGE", key, offset, value),
+    (4, "SETRANGE", key, near_place, one_of(value, bits)),
     (3, "INCR", key),
     (3, "DECR", key),
     (3, "INCRBY", key, number),
@@ -57,29 +54,52 @@ STRINGS = (
 
 # ---- bits: the same strings, seen bit by bit
 
-bit = one_of(0, 1, 0, 1, 2, -1, b"x")
-bit_offset = within(0, 600, [8 * edge for edge in beyond_any_string])
-field_type = one_of("u1", "u4", "u8", "u16", "u63", "i1", "i8", "i16", "i64", "i5", "U8", "u64", "i65", "i0", "x8", "u", "")
-field_offset = one_of(bit_offset, bit_offset, lambda chance: "#%d" % chance.randrange(20), "#-1", "#", "#9999999999")
-field_step = one_of(
-    words("GET", field_type, field_offset),
-    words("SET", field_type, field_offset, number),
-    words("INCRBY", field_type, field_offset, number),
-    words("OVERFLOW", one_of("WRAP", "SAT", "FAIL", "fail", "FROB")))
+bit = one_of(0, 0, 0, 1, 1, 1, 2, -1, "x")
 bit_range = one_of([], [], words(at_most(70)), words(at_most(70), at_most(70)),
-                   words(at_most(600), at_most(600), one_of("BIT", "BYTE", "bit", "FROB")))
+                   words(at_most(600), at_most(600), one_of("BIT", "BYTE", "bit", "BITS")))
+
+
+def field_type(chance):
+    width = chance.choice((1, 2, 5, 8, 8, 13, 31, 32, 33, 62, 63, 64, chance.randrange(-1, 67)))
+    return chance.choice("iuiuiuI") + str(width) if chance.random() < 0.97 else chance.choice(["", "8", "x8", "u8 "])
+
+
+def field_offset(chance):
+    if chance.random() < 0.7:
+        return place(8)(chance)
+    return "#%s" % chance.choice((*range(60), -1, "x", ""))
+
+
+field_number = one_of(at_most(300), number, lambda chance: chance.randrange(INT64_MIN, INT64_MAX))
+
+
+def field_value_set(chance):
+    """Not so low that it would wrap (differences.py)."""
+    made = field_number(chance)(chance)
+    return max(made, -2**62) if isinstance(made, int) and made >= INT64_MIN else made
+
+
+field_reading = words("GET", field_type, field_offset)
+field_step = one_of(
+    field_reading,
+    words("SET", field_type, field_offset, field_value_set),
+    words(one_of("INCRBY", "incrby"), field_type, field_offset, field_number),
+    words(one_of("OVERFLOW", "overflow"), one_of("WRAP", "SAT", "FAIL", "FAIL", "sat", "NEVER")))
 
 BITS = (
-    (6, "SET", key, value),
+    (8, "SET", key, bits, some(1, words("EX", 200_000))),
     (3, "GET", key),
-    (8, "SETBIT", key, bit_offset, bit),
-    (5, "GETBIT", key, bit_offset),
+    (8, "SETBIT", key, place(8), bit),
+    (5, "GETBIT", key, place(8)),
     (6, "BITCOUNT", key, bit_range),
     (6, "BITPOS", key, bit, bit_range),
     (6, "BITOP", one_of("AND", "OR", "XOR", "NOT", "not", "FROB"), repeated(key, 2, 3, 4)),
-    (8, "BITFIELD", key, repeated(field_step, 0, 1, 2, 4)),
-    (2, "BITFIELD_RO", key, repeated(field_step, 1, 2)),
-    (1, "APPEND", key, value),
+    (10, "BITFIELD", key, repeated(field_step, 0, 1, 2, 4)),
+    (3, "BITFIELD_RO", key, repeated(one_of(field_reading, field_reading, field_reading, field_step), 1, 2)),
+    (2, "SETRANGE", key, place(), bits),
+    (1, "APPEND", key, bits),
+    (1, "STRLEN", key),
+    (4, "DEL", key),
 )
 
 # ---- hashes
@@ -99,8 +119,9 @@ HASHES = (
     (6, "HDEL", key, repeated(field, 1, 2, 3, 30)),
     (4, "HINCRBY", key, field, number),
     (4, "HINCRBYFLOAT", key, field, float_number),
-    (3, "HRANDFIELD", key, one_of([], words(at_most(80)), words(at_most(80), one_of("WITHVALUES", "withvalues", "FROB")))),
-    (3, "HSCAN", key, 0, some(2, words("MATCH", one_of("*", "f*", "[fg]")), words("COUNT", at_most(100)), "FROB")),
+    (3, "HRANDFIELD", key, one_of([], random_count, words(random_count, one_of("WITHVALUES", "withvalues", "FROB")))),
+    (3, "HSCAN", key, 0, some(2, words("MATCH", one_of("*", "f*", "[fg]", "*\r*", "h*h")), words("COUNT", at_most(100)),
+                              words("TYPE", "hash"), "FROB")),
     (2, "DEL", key),
 )
 
@@ -187,7 +208,7 @@ SCANS = (
     (4, "SCAN", 0, scan_option),
     (4, "HSCAN", key, bad_cursor, some(1, words("COUNT", 1))),
     (4, "HSCAN", key, 0, scan_option),
-    (4, "HSCAN", key, 0, some(2, words("MATCH", pattern), words("COUNT", within(1, 100)))),
+    (4, "HSCAN", key, 0, some(2, words("MATCH", pattern), words("COUNT", at_most(100)))),
     (2, "HSET", key, repeated(field_value, 1, 3, 40)),
     (2, "SET", key, value),
     (1, "DEL", key),
@@ -233,9 +254,9 @@ def get_keys(chance):
 
 
 def inline(chance):
-    line = chance.choice([b"PING", b"  PING  ", b"ECHO \"a b\"", b"ECHO 'it\\'s'", b"ECHO \"\\x41\\n\"", b"SET a 1", b"GET a", b"",
+    line = chance.choice([b"PING", b"  PING  ", b"ECHO \"a b\"", b"ECHO 'it\\'s'", b"ECHO \"\\x41\\n\"", b"SET a 1", b"GET a",
                           b"PING a b", b"FROB x", b"ECHO \"\""])
-    return [[RAW, line + chance.choice([b"\r\n", b"\n"])] if line else ["PING"]]
+    return [[RAW, line + chance.choice([b"\r\n", b"\n"])]]
 
 
 client_name = one_of("me", "", "a b", "x\n", b"\xff", "n" * 100)

@@ -7,6 +7,7 @@ import tempfile
 import time
 
 from harness import Client, free_port
+from words import STRING_MAX
 
 # What stands for a reply that never comes.
 CLOSED = b"<closed>"
@@ -21,7 +22,7 @@ class Redis:
         self.port = free_port()
         self.process = subprocess.Popen(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-             "--proto-max-bulk-len", "64mb", "--dir", self.directory],
+             "--proto-max-bulk-len", str(STRING_MAX), "--dir", self.directory],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + 30
         while True:
@@ -82,6 +83,10 @@ def parts_of(reply):
 
 def is_error(reply):
     return reply[:1] == b"-"
+
+
+def is_null(reply):
+    return reply in (b"$-1\r\n", b"*-1\r\n", b"_\r\n")
 
 
 # ---- one of the two servers, with the connections that a sequence uses

@@ -9,14 +9,17 @@ INT64_MIN = -2**63
 
 KEYS = [b"a", b"b", b"c", b"d", b"", b"{tag}1", b"{tag}2", b"\x00\xff\r\n"]
 FIELDS = [b"f", b"g", b"", b"\r\n", b"h" * 300] + [b"field-%d" % i for i in range(60)]
-MEMBERS = [b"v", b"w", b"", b"10"]
 DATABASES = [0, 1, 9]
+
+# Both servers' proto-max-bulk-len, the least that they take: no string may become longer.
+STRING_MAX = 2**20
 
 INTEGERS = [0, 1, -1, 7, 10, INT64_MAX, INT64_MAX - 1, INT64_MIN, INT64_MIN + 1, INT64_MAX + 1, INT64_MIN - 1]
 NOT_INTEGERS = [b"", b"x", b"+1", b"-0", b"01", b" 1", b"1 ", b"1.0", b"0x1", b"-", b"1\x00", b"9" * 40]
-FLOATS = [b"0.1", b"-0.1", b"1e3", b"3.0e-2", b"1.5", b"5.00", b"-5", b"1e400", b"inf", b"-inf", b"nan", b"1e17", b"0x1p3",
-          b"1e-320", b"12345678901234567890", b"0.30000000000000004", b".5", b"5."]
-VALUES = [b"", b"v", b"x" * 44, b"x" * 45, b"x" * 64, b"y" * 5000, bytes(range(256)), b"\x00\xff\x80\x01"]
+FLOATS = [b"0.1", b"-0.1", b".5", b"5.", b"+5", b"1e3", b"3.0e-5", b"1e-17", b"-4e-18", b"1e-4940", b"1e-4960",
+          b"0x1p-3", b"-0", b"1e4931", b"-1.1e4932", b"1e4932", b"1e4933", b"inf", b"-Infinity", b"nan", b"1e", b"1,5", b"--1",
+          b"9" * 30, b"0" * 5119, b"0" * 5120, b"0.30000000000000004", b"9007199254740993", b"\n1", b"\x0b1"]
+VALUES = [b"", b"v", b"x" * 44, b"x" * 45, b"x" * 64, b"x" * 65, b"y" * 2000, bytes(range(256))]
 WORDS_NEVER_MEANT = [b"FROB", b"", b"NXX", b"EX", b"PX", b"\r\nx"]
 
 
@@ -44,8 +47,10 @@ def number(chance):
 
 def float_number(chance):
     kind = chance.random()
-    if kind < 0.3:
+    if kind < 0.25:
         return "%.*g" % (chance.randrange(1, 18), chance.uniform(-1000, 1000))
+    if kind < 0.5:
+        return chance.randrange(-10**6, 10**6) / 10**chance.randrange(9)
     return chance.choice(FLOATS) if kind < 0.8 else number(chance)
 
 
@@ -54,6 +59,31 @@ def value(chance):
     if kind < 0.4:
         return number(chance)
     return chance.choice(VALUES) if kind < 0.9 else chance.choice(FLOATS)
+
+
+def bits(chance):
+    kind = chance.random()
+    if kind < 0.4:
+        return bytes(chance.choices((0, 255), k=chance.randrange(60)))
+    return chance.randbytes(chance.randrange(40)) if kind < 0.9 else value(chance)
+
+
+def near_place(chance):
+    """An offset into a string of a few bytes, or beyond all strings."""
+    kind = chance.random()
+    return chance.randrange(60) if kind < 0.93 else chance.choice([2**29, 2**32, -1, *NOT_INTEGERS])
+
+
+def place(unit=1):
+    """An offset into a string, in bytes or (unit 8) bits: mostly near its start, now and then at its bound."""
+    def make(chance):
+        kind = chance.random()
+        if kind < 0.93:
+            return chance.randrange(60 * unit)
+        if kind < 0.94:
+            return STRING_MAX * unit - chance.randrange(-1, 3)
+        return chance.choice([2**29, 2**32, *INTEGERS, *NOT_INTEGERS])
+    return make
 
 
 def text(chance):
@@ -68,22 +98,18 @@ def database(chance):
     return chance.choice([-1, 16, INT64_MAX, INT64_MIN - 1, *NOT_INTEGERS])
 
 
-def at_most(largest, edges=()):
-    """Mostly within -largest..largest, so that nothing grows without end; sometimes an edge."""
+def at_most(largest):
+    """One end of a range, a count: mostly within -largest..largest."""
     def make(chance):
         if chance.random() < 0.85:
             return chance.randrange(-largest, largest + 1)
-        return chance.choice([0, 1, -1, INT64_MIN, INT64_MIN - 1, INT64_MAX + 1, *NOT_INTEGERS, *edges])
+        return chance.choice(INTEGERS + NOT_INTEGERS)
     return make
 
 
-def within(least, most, edges=()):
-    """As at_most, from `least` on."""
-    def make(chance):
-        if chance.random() < 0.85:
-            return chance.randrange(least, most + 1)
-        return chance.choice([0, 1, -1, INT64_MIN, INT64_MIN - 1, INT64_MAX, INT64_MAX + 1, *NOT_INTEGERS, *edges])
-    return make
+def random_count(chance):
+    """A negative one is taken at its word, however large: -2**62 elements would never end."""
+    return chance.randrange(-80, 80) if chance.random() < 0.9 else chance.choice([INT64_MAX, INT64_MIN, *NOT_INTEGERS])
 
 
 def one_of(*choices):
