@@ -277,7 +277,11 @@ void CmdCommandList(CommandContext& ctx, Args args) {
 void CmdCommandGetKeys(CommandContext& ctx, Args args) {
   const Args line = args.subspan(2);
   const CommandSpec* row = Commands().Find(line);
-  if (row == nullptr) return ctx.reply.Error("ERR Invalid command specified");
+  const bool no_such_subcommand =
+      row != nullptr && (row->flags & kContainer) != 0 && line.size() > 1;
+  if (row == nullptr || no_such_subcommand) {
+    return ctx.reply.Error("ERR Invalid command specified");
+  }
   if (row->keys.first == 0) return ctx.reply.Error("ERR The command has no key arguments");
   const auto words = static_cast<int>(line.size());
   if (row->arity > 0 ? words != row->arity : words < -row->arity) {

@@ -254,8 +254,8 @@ def get_keys(chance):
 
 
 def inline(chance):
-    line = chance.choice([b"PING", b"  PING  ", b"ECHO \"a b\"", b"ECHO 'it\\'s'", b"ECHO \"\\x41\\n\"", b"SET a 1", b"GET a",
-                          b"PING a b", b"FROB x", b"ECHO \"\""])
+    line = chance.choice([b"PING", b"  PING  ", b"ECHO \"a b\"", b"ECHO 'it\\'s'", b"ECHO \"\\x41\\n\"", b"SET a 1",
+                          b"GET a", b"PING a b", b"FROB x", b"ECHO \"\""])
     return [[RAW, line + chance.choice([b"\r\n", b"\n"])]]
 
 

@@ -17,8 +17,8 @@ STRING_MAX = 2**20
 INTEGERS = [0, 1, -1, 7, 10, INT64_MAX, INT64_MAX - 1, INT64_MIN, INT64_MIN + 1, INT64_MAX + 1, INT64_MIN - 1]
 NOT_INTEGERS = [b"", b"x", b"+1", b"-0", b"01", b" 1", b"1 ", b"1.0", b"0x1", b"-", b"1\x00", b"9" * 40]
 FLOATS = [b"0.1", b"-0.1", b".5", b"5.", b"+5", b"1e3", b"3.0e-5", b"1e-17", b"-4e-18", b"1e-4940", b"1e-4960",
-          b"0x1p-3", b"-0", b"1e4931", b"-1.1e4932", b"1e4932", b"1e4933", b"inf", b"-Infinity", b"nan", b"1e", b"1,5", b"--1",
-          b"9" * 30, b"0" * 5119, b"0" * 5120, b"0.30000000000000004", b"9007199254740993", b"\n1", b"\x0b1"]
+          b"0x1p-3", b"-0", b"1e4931", b"-1.1e4932", b"1e4932", b"1e4933", b"inf", b"-Infinity", b"nan", b"1e", b"1,5",
+          b"--1", b"9" * 30, b"0" * 5119, b"0" * 5120, b"0.30000000000000004", b"9007199254740993", b"\n1", b"\x0b1"]
 VALUES = [b"", b"v", b"x" * 44, b"x" * 45, b"x" * 64, b"x" * 65, b"y" * 2000, bytes(range(256))]
 WORDS_NEVER_MEANT = [b"FROB", b"", b"NXX", b"EX", b"PX", b"\r\nx"]
 
