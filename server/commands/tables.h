@@ -20,6 +20,7 @@ std::span<const CommandSpec> HashCommands();
 std::span<const CommandSpec> HashLookupCommands();
 std::span<const CommandSpec> HashWalkCommands();
 std::span<const CommandSpec> KeyCommands();
+std::span<const CommandSpec> KeyMoveCommands();
 std::span<const CommandSpec> ExpiryCommands();
 std::span<const CommandSpec> ObjectCommands();
 std::span<const CommandSpec> HoldCommands();

@@ -1,5 +1,5 @@
-// A seeded generator (SplitMix64, Steele, Lea and Flood 2014): a run is repeated by its seed. Fast and
-// even, but no secret: whoever sees a few numbers knows the rest.
+// A seeded generator (SplitMix64, Steele, Lea and Flood 2014): a run is repeated by its seed. Fast
+// and even, but no secret: whoever sees a few numbers knows the rest.
 #pragma once
 
 #include <cstdint>

@@ -44,6 +44,7 @@ INT64_MIN = -2**63
 STRING_MAX = 2**20
 
 KEYS = [b"a", b"b", b"c", b"d", b"", b"{tag}1", b"{tag}2", b"\x00\xff\r\n"]
+DATABASES = (1, 0)  # the last is where a sequence starts
 FIELDS = [b"f", b"g", b"", b"\r\n", b"h" * 300] + [b"field-%d" % i for i in range(60)]
 INTEGERS = [0, 1, -1, 7, 10, INT64_MAX, INT64_MAX - 1, INT64_MIN, INT64_MIN + 1, INT64_MAX + 1, INT64_MIN - 1]
 NOT_INTEGERS = [b"", b"x", b"+1", b"-0", b"01", b" 1", b"1 ", b"1.0", b"0x1", b"-", b"1\x00", b"9" * 40]
@@ -348,6 +349,32 @@ class Words:
             words += ["f", "v"]
         return self.odd(words)
 
+    def move(self):
+        """Of two databases."""
+        name = self.one_of("MOVE", "MOVE", "SET", "HSET", "HSET",
+                           "DEL", "EXISTS", "SELECT", "PERSIST", "EXPIRE")
+        if name == "SELECT":
+            return [name, self.one_of(0, 1)]
+        words = [name, self.key()]
+        if name in ("RENAME", "RENAMENX"):
+            words += [self.key()]
+        elif name == "COPY":
+            words += [self.key()]
+            words += self.some(2, lambda: [self.one_of("REPLACE", "replace")],
+                               lambda: [self.one_of("DB", "db"), self.one_of(0, 1, 1, 16, -1, b"x", 2**31)])
+        elif name == "MOVE":
+            words += [self.one_of(0, 1, 1, 1, 16, -1, b"x", 2**31, INT64_MAX + 1)]
+        elif name == "EXPIRE":
+            words += [100_000]
+        elif name == "SET":
+            words += [self.chance.choice(VALUES)] + self.one_of([], ["EX", 200_000])
+        elif name == "HSET":
+            for _ in range(self.chance.choice((1, 3, 40))):
+                words += [self.chance.choice(FIELDS), self.chance.choice(VALUES)]
+        elif name in ("DEL", "EXISTS"):
+            words += [self.key() for _ in range(self.chance.randrange(4))]
+        return self.odd(words)
+
     def expiry(self):
         name = self.one_of("EXPIRE", "EXPIRE", "PEXPIRE", "PEXPIRE", "TTL", "PTTL", "PERSIST", "SET", "SET",
                            "HSET", "EXISTS", "EXPIREAT", "PEXPIREAT", "EXPIRETIME", "PEXPIRETIME")
@@ -404,12 +431,15 @@ class Differential(WireTest):
         for resp in (2, 3):
             ours, theirs = self.peers(resp)
             for client in (ours, theirs):
-                client.call("DEL", *KEYS)
+                for db in DATABASES:
+                    client.pipeline(("SELECT", db), ("DEL", *KEYS))
             for start in range(0, count // 2, PIPELINE):
                 commands = [getattr(words, family)() for _ in range(PIPELINE)]
                 self.assertSameReplies(commands, ask(ours, commands), ask(theirs, commands),
                                        "HOLDFAST_SEED=%d RESP%d, command %d on" % (seed, resp, start))
-            self.assertSameData(ours, theirs, "HOLDFAST_SEED=%d RESP%d, at the end" % (seed, resp))
+            for db in DATABASES:
+                ask(ours, [("SELECT", db)]), ask(theirs, [("SELECT", db)])
+                self.assertSameData(ours, theirs, "HOLDFAST_SEED=%d RESP%d, database %d at the end" % (seed, resp, db))
 
     def assertSameReplies(self, commands, ours, theirs, where):
         for i, words in enumerate(commands):
@@ -445,6 +475,9 @@ class Differential(WireTest):
 
     def test_keys(self):
         self.compare("keys")
+
+    def test_moves(self):
+        self.compare("move")
 
     def test_expiry(self):
         self.compare("expiry")

@@ -46,6 +46,64 @@ class SeveralKeys(KeyTest):
         self.assertEqual(self.call("EXISTS", self.key("sku")), 1)
 
 
+class Moved(KeyTest):
+    def value(self, key):
+        if self.call("TYPE", key) == "string":
+            return self.call("GET", key)
+        flat = self.call("HGETALL", key)
+        return dict(zip(flat[::2], flat[1::2]))
+
+    def test_move_takes_value_and_deadline_along(self):
+        for words in (("SET", self.key(), "v" * 100), ("HSET", self.key(), "f", "v", "", "\r\n"),
+                      ("HSET", self.key(), *[word for i in range(2000) for word in (i, "v" * 20)])):
+            self.call(*words)
+            self.call("PEXPIREAT", self.key(), 33177117420123)
+            value = self.value(self.key())
+            self.assertEqual(self.call("MOVE", self.key(), 9), 1)
+            self.assertEqual(self.call("MOVE", self.key(), 9), 0)
+            self.assertEqual(self.call("EXISTS", self.key()), 0)
+            self.call("SELECT", 9)
+            self.assertEqual(self.value(self.key()), value)
+            self.assertEqual(self.call("PEXPIRETIME", self.key()), 33177117420123)
+            self.call("DEL", self.key())
+            self.call("SELECT", 0)
+
+    def test_move_does_not_take_a_name_that_is_taken(self):
+        self.call("SET", self.key(), "v")
+        self.call("SELECT", 9)
+        self.call("SET", self.key(), "w")
+        self.assertEqual(self.call("MOVE", self.key(), 0), 0)
+        self.assertEqual(self.call("GET", self.key()), b"w")
+        self.call("SELECT", 0)
+        self.assertEqual(self.call("GET", self.key()), b"v")
+
+    def test_databases_that_are_none_are_refused(self):
+        self.call("SET", self.key(), "v")
+        self.assertError("ERR value is not an integer or out of range", "MOVE", self.key(), "x")
+        self.assertError("ERR DB index is out of range", "MOVE", self.key(), 16)
+        self.assertError("ERR DB index is out of range", "MOVE", self.key(), -1)
+        self.assertError("ERR value is out of range, value must between -2147483648 and 2147483647",
+                         "MOVE", self.key(), 2**31)
+        self.assertError("ERR source and destination objects are the same", "MOVE", self.key(), 0)
+        self.assertEqual(self.call("GET", self.key()), b"v")
+
+    def test_a_stock_key_stays_where_it_is(self):
+        self.call("STOCK.CREATE", self.key(), 5)
+        self.assertError("PROTECTED", "MOVE", self.key(), 3)
+        self.assertEqual(self.call("STOCK.AVAIL", self.key()), [5])
+        self.call("SELECT", 3)
+        self.call("SET", self.key(), "v")
+        self.assertEqual(self.call("MOVE", self.key(), 0), 0)
+
+    def test_what_is_larger_than_a_group_is_refused_and_stays(self):
+        self.call("CONFIG", "SET", "proto-max-bulk-len", "1mb", "group-bytes-max", "1mb")
+        self.addCleanup(self.call, "CONFIG", "SET", "group-bytes-max", "512mb", "proto-max-bulk-len", "64mb")
+        self.call("HSET", self.key(), "a", "v" * 600_000)
+        self.call("HSET", self.key(), "b", "v" * 600_000)
+        self.assertError("ERR the value is larger than group-bytes-max", "MOVE", self.key(), 5)
+        self.assertEqual(self.call("HLEN", self.key()), 2)
+
+
 class Types(KeyTest):
     def test_each_type_has_its_name(self):
         self.call("SET", self.key("s"), "v")

@@ -1,0 +1,106 @@
+// Keys that go elsewhere. What arrives is logged whole, as if it had
+// been set there, so the log needs no mutation that speaks of two keys.
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string_view>
+
+#include "server/commands/keys.h"
+#include "server/commands/tables.h"
+#include "storage/base/parse_int.h"
+#include "storage/core/hashes.h"
+#include "storage/core/key_mutations.h"
+
+namespace holdfast {
+namespace {
+
+constexpr std::string_view kNotIntError =
+    "ERR value is out of range, value must between -2147483648 and 2147483647";
+constexpr std::string_view kDbRangeError = "ERR DB index is out of range";
+constexpr std::string_view kSameObjects = "ERR source and destination objects are the same";
+constexpr std::string_view kTooLarge = "ERR the value is larger than group-bytes-max";
+
+// The database that the word names; nothing: `error` says why.
+std::optional<DbIndex> ParseDb(std::string_view word, std::string_view& error) {
+  using Limits = std::numeric_limits<int>;
+  const auto db = ParseInt64(word);
+  if (!db) {
+    error = kNotIntegerError;
+  } else if (*db < Limits::min() || *db > Limits::max()) {
+    error = kNotIntError;
+  } else if (*db < 0 || *db >= kDatabases) {
+    error = kDbRangeError;
+  } else {
+    return static_cast<DbIndex>(*db);
+  }
+  return std::nullopt;
+}
+
+// What the value takes in the log, when it goes there whole.
+size_t LoggedBytes(const Entry& entry) {
+  if (entry.type() == KeyType::kString) return entry.string().size();
+  size_t bytes = 0;
+  entry.fields().ForEach([&](std::string_view field, std::string_view value) {
+    bytes += 2 * sizeof(uint32_t) + field.size() + value.size();
+  });
+  return bytes;
+}
+
+// Makes another key what `entry` is, its deadline too. `commit` takes the mutations for that key,
+// which is absent (or, for a string, an ordinary key).
+template <typename Commit>
+void CommitCopy(const Entry& entry, UnixMs deadline, Commit&& commit) {
+  if (entry.type() == KeyType::kString) {
+    return commit(StringSet{.value = entry.string(), .deadline = deadline});
+  }
+  HashFieldsSet set;
+  set.pairs.reserve(entry.fields().size());
+  entry.fields().ForEach([&](std::string_view field, std::string_view value) {
+    set.pairs.push_back({field, value});
+  });
+  commit(set);
+  if (deadline != kNever) commit(DeadlineSet{.deadline = deadline});
+}
+
+// ---- MOVE: one slot, so one shard, in two databases
+
+void CmdMove(CommandContext& ctx, Args args) {
+  std::string_view error;
+  const auto db = ParseDb(args[2], error);
+  if (!db) return ctx.reply.Error(error);
+  if (*db == ctx.db) return ctx.reply.Error(kSameObjects);
+  const KeyPlace from = ctx.place;
+  const KeyPlace to = ctx.shard.At(*db, args[1]);
+  const Entry* const entry = ctx.shard.Find(ctx, from);
+  if (entry == nullptr) return ctx.reply.Integer(0);
+  if (ctx.shard.Find(ctx, to) != nullptr) return ctx.reply.Integer(0);
+  if (IsStock(entry)) return ctx.reply.Error(kProtectedError);
+  if (LoggedBytes(*entry) > static_cast<size_t>(ctx.shard.config().group_bytes_max)) {
+    return ctx.reply.Error(kTooLarge);
+  }
+  ctx.place = to;
+  CommitCopy(*entry, entry->deadline(),
+             [&](const auto& mutation) { ctx.shard.Commit(ctx, mutation); });
+  ctx.place = from;
+  ctx.shard.Commit(ctx, KeyDeleted{});
+  ctx.reply.Integer(1);
+}
+
+constexpr CommandSpec kCommands[] = {
+    {.name = "MOVE",
+     .run = CmdMove,
+     .arity = 3,
+     .flags = kWrite | kFast,
+     .keys = kFirstKey,
+     .group = "generic",
+     .since = "0.1.0",
+     .args = "key db",
+     .summary = "Move the key to another database; answers 1, or 0 if it is not here or one of its "
+                "name is there."},
+};
+
+}  // namespace
+
+std::span<const CommandSpec> KeyMoveCommands() { return kCommands; }
+
+}  // namespace holdfast
