@@ -79,6 +79,7 @@ enum CommandFlag : uint32_t {
   kStale = 1U << 7,
   kStock = 1U << 8,      // its first key is a SKU
   kContainer = 1U << 9,  // only its subcommands run: "CONFIG" of "CONFIG|GET"
+  kDebug = 1U << 19,     // behind enable-debug-command
   // What follows is only told by COMMAND, for clients that know it from Redis.
   kNoScript = 1U << 20,   // about the connection or the server, so never part of a script
   kAllowBusy = 1U << 21,  // answered while a script runs

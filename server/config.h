@@ -23,6 +23,9 @@ enum class Fsync : uint8_t {
   kNo,        // written at once, synced when the system pleases
 };
 
+// Who may use what only tests need.
+enum class Access : uint8_t { kNo, kYes, kLocal };
+
 // One shard for each processor, 64 at most (a shard owns whole partitions, and there are 64).
 int64_t DefaultShards();
 
@@ -71,6 +74,12 @@ struct Config {
   int64_t fence_max = 10000;
   std::chrono::seconds restart_grace{30};
   bool accept_clock = false;
+
+  // Watching
+  int64_t slowlog_log_slower_than = 10000;  // microseconds; -1: never
+  int64_t slowlog_max_len = 128;
+  int64_t latency_monitor_threshold = 0;  // milliseconds; 0: off
+  Access enable_debug_command = Access::kNo;
 };
 
 // What `holdfast …` was asked to do.

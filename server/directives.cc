@@ -17,10 +17,14 @@ constexpr int64_t kIntMax = std::numeric_limits<int32_t>::max();
 constexpr int64_t kBytesMax = std::numeric_limits<int64_t>::max();
 constexpr int64_t kGiB = 1024 * kMiB;
 constexpr int64_t kTenYears =
-    int64_t{10} * 365 * 86400;            // in seconds: deadlines stay far inside int64
-constexpr int64_t kKeepaliveMax = 32767;  // seconds that TCP_KEEPIDLE takes
+    int64_t{10} * 365 * 86400;  // in seconds: deadlines stay far inside int64
+constexpr int64_t kMicrosecondsMax = kTenYears * 1'000'000;
+constexpr int64_t kMillisecondsMax = kTenYears * 1000;
+constexpr int64_t kSlowlogMax = 1'000'000;  // entries: each may take some kilobytes
+constexpr int64_t kKeepaliveMax = 32767;    // seconds that TCP_KEEPIDLE takes
 
 constexpr std::string_view kLogLevels[] = {"debug", "verbose", "notice", "warning"};
+constexpr std::string_view kAccesses[] = {"no", "yes", "local"};
 constexpr std::string_view kFsyncs[] = {"always", "everysec", "no"};
 
 // A choice over the words, kept in the enum that Field points to.
@@ -36,6 +40,7 @@ constexpr std::string_view kClients = "Clients";
 constexpr std::string_view kGeneral = "General";
 constexpr std::string_view kDisk = "Data on disk";
 constexpr std::string_view kStock = "Stock";
+constexpr std::string_view kWatching = "Watching";
 
 constexpr Directive kDirectives[] = {
     {kNetwork, "bind", ListField{&Config::bind}, kStart, kPlain,
@@ -131,6 +136,20 @@ constexpr Directive kDirectives[] = {
     {kStock, "accept-clock", YesNoField{&Config::accept_clock}, kCommandLine, kPlain,
      "Start although the machine's clock lies more than a day behind the last record, and go on "
      "from that record's time."},
+
+    {kWatching, "slowlog-log-slower-than",
+     IntegerField{&Config::slowlog_log_slower_than, -1, kMicrosecondsMax}, kRunning, kPlain,
+     "Microseconds from which on a command is kept for SLOWLOG; 0 keeps every one, -1 none."},
+    {kWatching, "slowlog-max-len", IntegerField{&Config::slowlog_max_len, 0, kSlowlogMax}, kRunning,
+     kPlain, "Slow commands that are kept; the oldest goes first."},
+    {kWatching, "latency-monitor-threshold",
+     IntegerField{&Config::latency_monitor_threshold, 0, kMillisecondsMax}, kRunning, kPlain,
+     "Milliseconds from which on LATENCY notes a command, a sync of the log or a sweep; 0 notes "
+     "none."},
+    {kWatching, "enable-debug-command", Choice<&Config::enable_debug_command>(kAccesses), kStart,
+     kPlain,
+     "Who may use DEBUG, which can stop the server: nobody, everybody, or clients of this "
+     "machine."},
 };
 
 }  // namespace

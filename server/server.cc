@@ -147,6 +147,11 @@ Status Server::Impl::OpenLog(HashSeed& seed) {
     options.disk_reserve_bytes = static_cast<uint64_t>(config.disk_reserve);
     options.stock_sync = PolicyOf(config.stock_appendfsync);
     options.ordinary_sync = PolicyOf(config.appendfsync);
+    options.on_sync = [this](std::chrono::microseconds took) {
+      const auto ms = std::chrono::floor<std::chrono::milliseconds>(took);
+      if (state->latency.Notes(ms.count()))
+        state->latency.Add(LatencyEvent::kLogSync, clock->Now(), ms.count());
+    };
     if (Status status = RocksLog::Open(options, rocks_log); !status.ok()) return status;
     history = rocks_log->history();
     log = rocks_log.get();
@@ -213,6 +218,8 @@ Status Server::Impl::StartClock(UnixMs last_record) {
   state->clock_offset = [this] { return clock->Offset(); };
   state->clock_now = [this] { return clock->NowNs(); };
   state->started_at = clock->Now();
+  state->span_clock = SpanClock::OfThisMachine();
+  state->latency.SetThreshold(config.latency_monitor_threshold);
   return Status::Ok();
 }
 

@@ -7,10 +7,16 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
+#include "server/client_pause.h"
+#include "server/command_stats.h"
+#include "server/latency_monitor.h"
 #include "server/metrics.h"
 #include "server/shard/shard_map.h"
 #include "server/shared_config.h"
+#include "server/slow_log.h"
+#include "server/span_clock.h"
 #include "storage/base/server_time.h"
 #include "storage/log.h"
 
@@ -18,12 +24,26 @@ namespace holdfast {
 
 struct LogStats;
 
+// Each has one writer, its shard.
+struct ShardStats {
+  CommandStats commands;
+  ErrorStats errors;
+};
+
 struct ServerState {
-  ServerState(int shards, Log& the_log) : map(shards), log(the_log) {}
+  ServerState(int shards, Log& the_log)
+      : map(shards), log(the_log), stats(static_cast<size_t>(shards)) {}
 
   const ShardMap map;
   Log& log;
   std::array<ShardMetrics, kPartitions> metrics;
+  std::vector<ShardStats> stats;  // by shard
+
+  SlowLog slow_log;
+  LatencyMonitor latency;
+  ClientPause pause;
+  std::atomic<int> monitors{0};    // connections that are shown every command
+  std::atomic<bool> sweeps{true};  // DEBUG SET-ACTIVE-EXPIRE
 
   std::string run_id;  // 40 hex digits, of this process
   std::string executable;
@@ -40,6 +60,9 @@ struct ServerState {
 
   // What CONFIG SET changed.
   SharedConfig config;
+
+  // Stands still unless it is set before the shards start.
+  SpanClock span_clock;
 
   // Doors to what only the whole server has. Set before the shards start; any thread. A server that
   // keeps nothing has no log_stats.

@@ -34,6 +34,13 @@ class SharedConfig {
     return Status::Ok();
   }
 
+  // `use(config)` with what is in force, which nobody changes meanwhile.
+  template <typename UseFn>
+  Status Use(const Config& at_start, UseFn&& use) const {
+    const std::lock_guard lock(mutex_);
+    return use(version_.load(std::memory_order_relaxed) == 0 ? at_start : config_);
+  }
+
   // What is in force, and its version. Requires: version() > 0.
   Config Get(uint64_t& version) const {
     const std::lock_guard lock(mutex_);

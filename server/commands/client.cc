@@ -26,6 +26,17 @@ int64_t SecondsBetween(UnixMs from, UnixMs to) {
   return std::chrono::floor<std::chrono::seconds>(to - from).count();
 }
 
+// Redis' letters, as many as hold.
+std::string FlagsOf(const Client& client) {
+  std::string flags;
+  if (client.monitor) flags += 'O';
+  if (client.postponed) flags += 'b';
+  if (client.close_after_replies) flags += 'c';
+  if (client.unix_socket) flags += 'U';
+  if (client.no_evict) flags += 'e';
+  return flags.empty() ? "N" : flags;
+}
+
 // Redis' fields in Redis' order, for programs read them by name; what does not exist here (pub/sub,
 // MULTI, argument memory) shows as there when it is not used.
 std::string DescribeClient(const Client& client, UnixMs now) {
@@ -36,8 +47,8 @@ std::string DescribeClient(const Client& client, UnixMs now) {
       "tot-mem={} events=r cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}\n",
       client.id, client.address, client.local_address, client.descriptor, client.name,
       SecondsBetween(client.connected_at, now), SecondsBetween(client.last_seen, now),
-      client.close_after_replies ? "c" : "N", client.db, client.query_bytes,
-      client.replies.awaited(), client.replies.bytes(), memory,
+      FlagsOf(client), client.db, client.query_bytes, client.replies.awaited(),
+      client.replies.bytes(), memory,
       client.last_command != nullptr ? LowerCased(client.last_command->name) : "NULL",
       static_cast<int>(client.resp), client.library_name, client.library_version);
 }

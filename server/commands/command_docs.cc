@@ -89,6 +89,12 @@ void WriteStatuses(RespWriter& reply, std::string_view prefix,
   for (const std::string& word : words) reply.SimpleString(std::string(prefix) + word);
 }
 
+// What a command does with its keys.
+std::vector<std::string> KeyFlagsOf(const CommandSpec& row) {
+  if ((row.flags & kWrite) != 0) return {"RW", "update"};
+  return {"RO", "access"};
+}
+
 // Where the keys of a command line are, for clients that route by key.
 void WriteKeySpecs(RespWriter& reply, const CommandSpec& row) {
   if (row.keys.first == 0) return reply.Array(0);
@@ -96,9 +102,7 @@ void WriteKeySpecs(RespWriter& reply, const CommandSpec& row) {
   reply.Array(1);
   reply.Map(3);
   reply.Bulk("flags");
-  WriteStatuses(reply, "",
-                (row.flags & kWrite) != 0 ? std::vector<std::string>{"RW", "update"}
-                                          : std::vector<std::string>{"RO", "access"});
+  WriteStatuses(reply, "", KeyFlagsOf(row));
   reply.Bulk("begin_search");
   reply.Map(2);
   reply.Bulk("type");
@@ -274,27 +278,47 @@ void CmdCommandList(CommandContext& ctx, Args args) {
   ctx.reply.Error(kSyntaxError);
 }
 
-void CmdCommandGetKeys(CommandContext& ctx, Args args) {
-  const Args line = args.subspan(2);
-  const CommandSpec* row = Commands().Find(line);
+// The keys of a whole command line; empty: there is none, and an error is answered.
+std::vector<std::string_view> KeysOf(CommandContext& ctx, const CommandSpec* row, Args line) {
+  const auto refuse = [&ctx](std::string_view error) {
+    ctx.reply.Error(error);
+    return std::vector<std::string_view>{};
+  };
   const bool no_such_subcommand =
       row != nullptr && (row->flags & kContainer) != 0 && line.size() > 1;
-  if (row == nullptr || no_such_subcommand) {
-    return ctx.reply.Error("ERR Invalid command specified");
-  }
-  if (row->keys.first == 0) return ctx.reply.Error("ERR The command has no key arguments");
+  if (row == nullptr || no_such_subcommand) return refuse("ERR Invalid command specified");
+  if (row->keys.first == 0) return refuse("ERR The command has no key arguments");
   const auto words = static_cast<int>(line.size());
   if (row->arity > 0 ? words != row->arity : words < -row->arity) {
-    return ctx.reply.Error("ERR Invalid number of arguments specified for command");
+    return refuse("ERR Invalid number of arguments specified for command");
   }
   const int last = row->keys.last < 0 ? words + row->keys.last : row->keys.last;
   std::vector<std::string_view> keys;
   for (int at = row->keys.first; at <= last && at < words; at += row->keys.step) {
     keys.push_back(line[static_cast<size_t>(at)]);
   }
-  if (keys.empty()) return ctx.reply.Error("ERR The command has no key arguments");
+  return keys.empty() ? refuse("ERR The command has no key arguments") : keys;
+}
+
+void CmdCommandGetKeys(CommandContext& ctx, Args args) {
+  const Args line = args.subspan(2);
+  const auto keys = KeysOf(ctx, Commands().Find(line), line);
+  if (keys.empty()) return;
   ctx.reply.Array(keys.size());
   for (const std::string_view key : keys) ctx.reply.Bulk(key);
+}
+
+void CmdCommandGetKeysAndFlags(CommandContext& ctx, Args args) {
+  const Args line = args.subspan(2);
+  const CommandSpec* row = Commands().Find(line);
+  const auto keys = KeysOf(ctx, row, line);
+  if (keys.empty()) return;
+  ctx.reply.Array(keys.size());
+  for (const std::string_view key : keys) {
+    ctx.reply.Array(2);
+    ctx.reply.Bulk(key);
+    WriteStatuses(ctx.reply, "", KeyFlagsOf(*row));
+  }
 }
 
 // ---- the rows
@@ -337,6 +361,8 @@ constexpr CommandSpec kCommands[] = {
     Row("COMMAND|LIST", CmdCommandList, -2, kListSyntax, "The names of commands."),
     Row("COMMAND|GETKEYS", CmdCommandGetKeys, -4, "command [arg ...]",
         "The keys of a whole command line."),
+    Row("COMMAND|GETKEYSANDFLAGS", CmdCommandGetKeysAndFlags, -4, "command [arg ...]",
+        "The keys of a whole command line, and what it does with each."),
     Row("COMMAND|HELP", CmdContainerHelp, 2, "", "Print this help."),
 };
 

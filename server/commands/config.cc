@@ -7,6 +7,7 @@
 #include "server/commands/command_docs.h"
 #include "server/commands/keys.h"
 #include "server/commands/tables.h"
+#include "server/config_rewrite.h"
 #include "server/directives.h"
 #include "server/server_log.h"
 #include "server/shard/shard.h"
@@ -73,8 +74,7 @@ std::string ParseSettings(Args words, std::vector<Setting>& settings) {
 
 // All of them or none. Under the lock of the shared configuration, so that the log hears of
 // changes in their order.
-Status ApplySettings(const ServerState& server, const std::vector<Setting>& settings,
-                     Config& config) {
+Status ApplySettings(ServerState& server, const std::vector<Setting>& settings, Config& config) {
   for (const auto& [directive, value] : settings) {
     if (Status status = SetWhileRunning(*directive, config, value); !status.ok()) {
       return Status::Invalid(SetFailed(directive->name, status.text()));
@@ -85,6 +85,7 @@ Status ApplySettings(const ServerState& server, const std::vector<Setting>& sett
   }
   if (server.configure_log) server.configure_log(config);
   SetLogLevel(config.loglevel);
+  server.latency.SetThreshold(config.latency_monitor_threshold);
   return Status::Ok();
 }
 
@@ -107,10 +108,31 @@ void CmdConfigSet(CommandContext& ctx, Args args) {
   ctx.reply.Ok();
 }
 
+// ---- CONFIG REWRITE
+
+// The shard waits for the disk meanwhile, as Redis does: it is an operator's own doing, and rare.
+void CmdConfigRewrite(CommandContext& ctx, Args) {
+  const ServerState& server = ctx.shard.server();
+  if (server.config_file.empty()) {
+    return ctx.reply.Error("ERR The server is running without a config file");
+  }
+  const Status written = server.config.Use(ctx.shard.config(), [&](const Config& config) {
+    return RewriteConfigFile(server.config_file, config);
+  });
+  if (!written.ok()) {
+    LogWarning("CONFIG REWRITE failed: {}", written.text());
+    return ctx.reply.Error("ERR " + written.text());
+  }
+  LogNotice("CONFIG REWRITE executed with success");
+  ctx.reply.Ok();
+}
+
 // ---- CONFIG RESETSTAT, on every shard: a counter has one writer
 
 void CmdConfigResetStat(CommandContext& ctx, Args) {
   ctx.shard.metrics().ResetCounts();
+  ctx.shard.command_stats().Reset();
+  ctx.shard.errors().Reset();
   ctx.reply.Ok();
 }
 
@@ -145,6 +167,15 @@ constexpr CommandSpec kCommands[] = {
      .since = "0.1.0",
      .args = "directive value [directive value ...]",
      .summary = "Change directives while the server runs: all of them, or none."},
+    {.name = "CONFIG|REWRITE",
+     .run = CmdConfigRewrite,
+     .arity = 2,
+     .flags = kFlags,
+     .home = Home::kClient,
+     .group = "server",
+     .since = "0.1.0",
+     .args = "",
+     .summary = "Make the configuration file say what is in force; its comments and order stay."},
     {.name = "CONFIG|RESETSTAT",
      .run = CmdConfigResetStat,
      .arity = 2,

@@ -64,6 +64,7 @@ void CmdReset(CommandContext& ctx, Args) {
   client.db = 0;
   client.name.clear();
   client.authenticated = !ctx.shard.RequiresAuth();
+  client.replies.SetVoice(ReplyQueue::Voice::kOn);
   ctx.reply.SimpleString("RESET");
 }
 

@@ -1,5 +1,7 @@
 // INFO: what an operator watches. Redis' field names where the meaning is Redis', so that existing
 // dashboards read them.
+#include "server/commands/info.h"
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -12,6 +14,7 @@
 #include <unistd.h>
 
 #include "protocol/words.h"
+#include "server/commands/process_memory.h"
 #include "server/commands/tables.h"
 #include "server/config.h"
 #include "server/shard/shard.h"
@@ -19,25 +22,18 @@
 #include "storage/rocks_log.h"
 
 namespace holdfast {
+
+uint64_t ResidentBytes() {
+  unsigned long pages_total = 0;
+  unsigned long pages_resident = 0;
+  std::FILE* file = std::fopen("/proc/self/statm", "re");
+  if (file == nullptr) return 0;
+  if (std::fscanf(file, "%lu %lu", &pages_total, &pages_resident) != 2) pages_resident = 0;
+  std::fclose(file);
+  return pages_resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
 namespace {
-
-// Appends "field:value" lines.
-class FieldWriter {
- public:
-  explicit FieldWriter(std::string& text) : text_(text) {}
-
-  template <typename Value>
-  void operator()(std::string_view name, const Value& value) {
-    fmt::format_to(std::back_inserter(text_), "{}:{}\r\n", name, value);
-  }
-
-  void Seconds(std::string_view name, const timeval& span) {
-    fmt::format_to(std::back_inserter(text_), "{}:{}.{:06}\r\n", name, span.tv_sec, span.tv_usec);
-  }
-
- private:
-  std::string& text_;
-};
 
 // "512B", "1.50M", as Redis writes bytes for people.
 std::string HumanBytes(uint64_t bytes) {
@@ -47,17 +43,6 @@ std::string HumanBytes(uint64_t bytes) {
   size_t unit = 0;
   for (value /= 1024; value >= 1024 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
   return fmt::format("{:.2f}{}", value, kUnits[unit]);
-}
-
-// Of this process, now; 0 where the system does not tell.
-uint64_t ResidentBytes() {
-  unsigned long pages_total = 0;
-  unsigned long pages_resident = 0;
-  std::FILE* file = std::fopen("/proc/self/statm", "re");
-  if (file == nullptr) return 0;
-  if (std::fscanf(file, "%lu %lu", &pages_total, &pages_resident) != 2) pages_resident = 0;
-  std::fclose(file);
-  return pages_resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 std::string SystemName() {
@@ -144,8 +129,11 @@ void WriteReplication(const CommandContext&, FieldWriter& field) {
 void WriteCpu(const CommandContext&, FieldWriter& field) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  field.Seconds("used_cpu_sys", usage.ru_stime);
-  field.Seconds("used_cpu_user", usage.ru_utime);
+  const auto seconds = [](const timeval& span) {
+    return fmt::format("{}.{:06}", span.tv_sec, span.tv_usec);
+  };
+  field("used_cpu_sys", seconds(usage.ru_stime));
+  field("used_cpu_user", seconds(usage.ru_utime));
 }
 
 void WriteHoldfast(const CommandContext& ctx, FieldWriter& field) {
@@ -275,20 +263,28 @@ void WriteKeyspace(const CommandContext& ctx, FieldWriter& field) {
 struct Section {
   std::string_view name;
   void (*write)(const CommandContext& ctx, FieldWriter& field);
+  bool by_default = true;  // the others only when they, or all, are asked for, as in Redis
 };
 constexpr Section kSections[] = {
-    {"Server", WriteServer}, {"Clients", WriteClients},
-    {"Memory", WriteMemory}, {"Persistence", WritePersistence},
-    {"Stats", WriteStats},   {"Replication", WriteReplication},
-    {"CPU", WriteCpu},       {"Holdfast", WriteHoldfast},
-    {"Stock", WriteStock},   {"Log", WriteLog},
-    {"Shards", WriteShards}, {"Keyspace", WriteKeyspace},
+    {"Server", WriteServer},
+    {"Clients", WriteClients},
+    {"Memory", WriteMemory},
+    {"Persistence", WritePersistence},
+    {"Stats", WriteStats},
+    {"Replication", WriteReplication},
+    {"CPU", WriteCpu},
+    {"Holdfast", WriteHoldfast},
+    {"Stock", WriteStock},
+    {"Log", WriteLog},
+    {"Shards", WriteShards},
+    {"Keyspace", WriteKeyspace},
 };
 
-bool Asked(Args sections, std::string_view name) {
-  if (sections.empty()) return true;
-  return std::ranges::any_of(sections, [name](std::string_view word) {
-    return EqualsIgnoreCase(word, name) || EqualsIgnoreCase(word, "default") ||
+bool Asked(Args words, const Section& section) {
+  if (words.empty()) return section.by_default;
+  return std::ranges::any_of(words, [&section](std::string_view word) {
+    return EqualsIgnoreCase(word, section.name) ||
+           (EqualsIgnoreCase(word, "default") && section.by_default) ||
            EqualsIgnoreCase(word, "all") || EqualsIgnoreCase(word, "everything");
   });
 }
@@ -297,7 +293,7 @@ void CmdInfo(CommandContext& ctx, Args args) {
   std::string text;
   FieldWriter field(text);
   for (const Section& section : kSections) {
-    if (!Asked(args.subspan(1), section.name)) continue;
+    if (!Asked(args.subspan(1), section)) continue;
     fmt::format_to(std::back_inserter(text), "{}# {}\r\n", text.empty() ? "" : "\r\n",
                    section.name);
     section.write(ctx, field);

@@ -1,4 +1,6 @@
 // What a key is made of: OBJECT and MEMORY USAGE, in the words of Redis.
+#include "server/commands/object.h"
+
 #include <cstdint>
 #include <string_view>
 
@@ -23,6 +25,8 @@ std::string_view StringEncoding(std::string_view value) {
   return value.size() <= kEmbeddedBytesMax ? "embstr" : "raw";
 }
 
+}  // namespace
+
 std::string_view EncodingOf(const Entry& entry) {
   switch (entry.type()) {
     case KeyType::kString:
@@ -34,6 +38,8 @@ std::string_view EncodingOf(const Entry& entry) {
   }
   return {};
 }
+
+namespace {
 
 void CmdObjectEncoding(CommandContext& ctx, Args) {
   const Entry* const entry = PeekForRead(ctx);

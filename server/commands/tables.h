@@ -9,9 +9,12 @@ namespace holdfast {
 
 std::span<const CommandSpec> ConnectionCommands();
 std::span<const CommandSpec> ClientCommands();
+std::span<const CommandSpec> ClientControlCommands();
 std::span<const CommandSpec> ConfigCommands();
 std::span<const CommandSpec> CommandDocsCommands();
 std::span<const CommandSpec> InfoCommands();
+std::span<const CommandSpec> MemoryCommands();
+std::span<const CommandSpec> FunctionCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> StringCounterCommands();
 std::span<const CommandSpec> StringRangeCommands();

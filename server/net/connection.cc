@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 
 #include "protocol/words.h"
+#include "server/command_table.h"
 #include "server/net/event_loop.h"
 #include "server/server_log.h"
 #include "server/shard/router.h"
@@ -84,7 +85,8 @@ bool Connection::Introduce() {
   client_.connected_at = client_.last_seen = router.shard().now().now;
   client_.authenticated = config.requirepass.empty();
 
-  bool local = true;
+  client_.local = true;
+  client_.unix_socket = unix_socket_;
   if (unix_socket_) {
     client_.address = client_.local_address = config.unixsocket + ":0";
   } else {
@@ -96,13 +98,13 @@ bool Connection::Introduce() {
     uv_tcp_getsockname(&handle_.tcp, reinterpret_cast<sockaddr*>(&own), &size);
     client_.address = AddressText(peer);
     client_.local_address = AddressText(own);
-    local = IsLoopback(peer);
+    client_.local = IsLoopback(peer);
     uv_tcp_nodelay(&handle_.tcp, 1);
     if (config.tcp_keepalive.count() > 0) {
       uv_tcp_keepalive(&handle_.tcp, 1, static_cast<unsigned>(config.tcp_keepalive.count()));
     }
   }
-  if (!local && config.protected_mode && config.requirepass.empty()) {
+  if (!client_.local && config.protected_mode && config.requirepass.empty()) {
     Refuse(kDenied);
     return false;
   }
@@ -231,8 +233,9 @@ bool Connection::ExecuteOne(std::string_view input, size_t& consumed) {
     case RespParser::State::kComplete:
       break;
   }
-  consumed = result.consumed;
   const auto words = parser_.words();
+  if (!words.empty() && Postpone(words)) return false;  // it is read again when the pause is over
+  consumed = result.consumed;
   if (words.empty()) return true;
   if (IsHttp(words[0])) {
     LogWarning("Possible attack: {} speaks HTTP to the RESP port; connection closed",
@@ -242,6 +245,27 @@ bool Connection::ExecuteOne(std::string_view input, size_t& consumed) {
   }
   loop_.router().Execute(client_, words);
   return true;
+}
+
+// CLIENT PAUSE: whether this request, and so all behind it, must wait.
+bool Connection::Postpone(std::span<const std::string_view> words) {
+  const Shard& shard = loop_.router().shard();
+  const PauseKind paused = shard.server().pause.At(shard.now().now);
+  if (paused == PauseKind::kNone) [[likely]]
+    return false;
+  if (paused == PauseKind::kWrites) {
+    const CommandSpec* command = Commands().Find(words);
+    if (command == nullptr || (command->flags & kWrite) == 0) return false;
+  }
+  client_.postponed = true;
+  loop_.NotePostponed(paused);
+  return true;
+}
+
+void Connection::EndPostponed() {
+  if (!client_.postponed) return;
+  client_.postponed = false;
+  loop_.ResumeLater(*this);
 }
 
 void Connection::Fail(std::string_view protocol_error) {
@@ -289,6 +313,7 @@ void Connection::OnReplies() {
 // it back is the beginning of a request whose end will not come.)
 void Connection::CloseIfDone() {
   if (!ended_ && !client_.close_after_replies) return;
+  if (client_.postponed) return;
   if (drained() && (pending_.empty() || !loop_.held())) Close();
 }
 

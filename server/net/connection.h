@@ -5,7 +5,9 @@
 // Owner thread: its loop. Deletes itself when its handle has closed.
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 
 #include <uv.h>
 
@@ -29,6 +31,8 @@ class Connection final : public ClientSink {
 
   // Shutdown: nothing more is read; what was read is still executed and answered.
   void StopReading();
+  // CLIENT PAUSE is over, or no longer what this one was held back for.
+  void EndPostponed();
   bool drained() const { return !writing_ && !to_resume && client_.replies.empty(); }
   void Close();
 
@@ -58,6 +62,7 @@ class Connection final : public ClientSink {
   void OnRead(ssize_t bytes, const uv_buf_t* buffer);
   void ConsumeInput(std::string_view fresh);
   size_t ExecuteAll(std::string_view input);
+  bool Postpone(std::span<const std::string_view> words);
   bool ExecuteOne(std::string_view input, size_t& consumed);
   void Flush();
   void CloseIfDone();

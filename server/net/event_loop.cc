@@ -107,6 +107,7 @@ void EventLoop::OnWake() {
 
 void EventLoop::OnTick() {
   BeginWork();
+  EndPause();
   router_->Work();
   const uint64_t now = uv_now(&uv_);
   if (now - clients_watched_ms_ >= kWatchClientsMs) {
@@ -154,6 +155,13 @@ void EventLoop::UpdateHeld() {
   }
 }
 
+// Whoever waits for a pause that is over, or is weaker by now, tries again.
+void EventLoop::EndPause() {
+  if (shard_.server().pause.At(shard_.now().now) >= postponed_under_) return;
+  postponed_under_ = PauseKind::kNone;
+  for (Connection* at = connections_; at != nullptr; at = at->next) at->EndPostponed();
+}
+
 // Looks at all clients a few times a second: who is idle, and what they hold together.
 void EventLoop::WatchClients() {
   size_t bytes = 0;
@@ -162,7 +170,9 @@ void EventLoop::WatchClients() {
     Connection* next = at->next;
     if (!CloseIfIdle(*at)) {
       bytes += at->BufferBytes();
-      if (largest == nullptr || at->BufferBytes() > largest->BufferBytes()) largest = at;
+      const bool candidate = !at->client().no_evict;
+      if (candidate && (largest == nullptr || at->BufferBytes() > largest->BufferBytes()))
+        largest = at;
     }
     at = next;
   }
@@ -183,8 +193,8 @@ void EventLoop::WatchClients() {
 bool EventLoop::CloseIfIdle(Connection& connection) {
   const auto timeout = shard_.config().timeout;
   const Client& client = connection.client();
-  // Who is still owed an answer is not idle.
-  if (timeout.count() == 0 || !connection.drained()) return false;
+  // Who is still owed an answer is not idle, nor is who waits for the end of a pause.
+  if (timeout.count() == 0 || !connection.drained() || client.postponed) return false;
   if (shard_.now().now - client.last_seen < timeout) return false;
   LogVerbose("Closing idle client {}", client.address);
   connection.Close();

@@ -4,6 +4,7 @@
 //   poll (reads, letters, log wakes) ─► timers ─► prepare: EndTurn ─► poll ...
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -51,6 +52,8 @@ class EventLoop {
   void Remove(Connection& connection);
   // It has requests read and not executed, and room again: goes on with them in the next turn.
   void ResumeLater(Connection& connection);
+  // A client waits for the end of such a pause.
+  void NotePostponed(PauseKind paused) { postponed_under_ = std::max(postponed_under_, paused); }
   // The log's queue is over its bound: no socket is read.
   bool held() const { return held_; }
   // Reads the clock, before anything is done in a callback.
@@ -68,6 +71,7 @@ class EventLoop {
   void WatchClients();
   bool CloseIfIdle(Connection& connection);
   void UpdateHeld();
+  void EndPause();
   void CloseAll();
   void Init(uv_handle_t* handle) { handle->data = this; }
 
@@ -89,6 +93,7 @@ class EventLoop {
   std::unique_ptr<char[]> read_buffer_;
 
   bool held_ = false;
+  PauseKind postponed_under_ = PauseKind::kNone;  // the strongest that a client here waits for
   bool busy_active_ = false;
   std::atomic<bool> stop_asked_{false};
   bool stopping_ = false;

@@ -51,6 +51,11 @@ struct Client {
   std::unique_ptr<Gather> gather;    // a barrier: nothing is dispatched until it is whole
   bool dirty = false;                // in the shard's list for the end of this turn
   bool gated = false;                // in the shard's list of those that wait for an ack
+  bool postponed = false;            // its next request waits for the end of CLIENT PAUSE
+  bool monitor = false;              // is shown every command
+  bool no_evict = false;             // maxmemory-clients passes it over
+  bool local = false;                // from this machine
+  bool unix_socket = false;
 
   std::string name;
   std::string library_name;
@@ -63,7 +68,7 @@ struct Client {
   const CommandSpec* last_command = nullptr;
   size_t query_bytes = 0;  // read and not yet parsed
 
-  bool blocked() const { return gather != nullptr || close_after_replies; }
+  bool blocked() const { return gather != nullptr || close_after_replies || postponed; }
 };
 
 }  // namespace holdfast

@@ -21,7 +21,28 @@ std::string& ReplyQueue::tail() {
   return segments_.back().bytes;
 }
 
+void ReplyQueue::SetVoice(Voice voice) {
+  // Who has switched replies off need not skip any.
+  if (voice == Voice::kSkipNext && voice_ == Voice::kOff) return;
+  voice_ = voice;
+  to_skip_ = voice == Voice::kSkipNext ? 2 : 0;
+}
+
+bool ReplyQueue::Silent() {
+  if (voice_ == Voice::kOn) [[likely]]
+    return false;
+  if (voice_ == Voice::kOff) return true;
+  if (--to_skip_ == 0) voice_ = Voice::kOn;
+  return true;
+}
+
+void ReplyQueue::Append(std::string_view bytes) {
+  tail() += bytes;
+  if (!segments_.empty()) segment_bytes_ += bytes.size();
+}
+
 void ReplyQueue::Seal(size_t mark, TurnStamp stamp) {
+  if (Silent()) return tail().resize(mark);
   if (stamp == 0 && segments_.empty()) return;
   segment_bytes_ += tail().size() - mark;
   if (stamp == 0) return;
@@ -44,8 +65,10 @@ ReplyQueue::Ticket ReplyQueue::Expect(size_t request_bytes) {
   ++last_ticket_;
   ++awaited_;
   awaited_request_bytes_ += request_bytes;
-  segments_.push_back(
-      {.state = Segment::State::kAwaited, .ticket = last_ticket_, .request_bytes = request_bytes});
+  segments_.push_back({.state = Segment::State::kAwaited,
+                       .ticket = last_ticket_,
+                       .request_bytes = request_bytes,
+                       .silent = Silent()});
   return last_ticket_;
 }
 
@@ -54,7 +77,8 @@ void ReplyQueue::Fulfil(Ticket ticket, std::string_view bytes, Index gate) {
   Invariant(at != segments_.end());
   Invariant(at->ticket == ticket && at->state == Segment::State::kAwaited);
   at->state = Segment::State::kIndexed;
-  at->gate = gate;
+  at->gate = at->silent ? 0 : gate;
+  if (at->silent) bytes = {};
   at->bytes = bytes;
   recent_reply_bytes_ = std::max(bytes.size(), recent_reply_bytes_ - recent_reply_bytes_ / 8);
   segment_bytes_ += bytes.size();

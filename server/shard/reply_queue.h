@@ -9,6 +9,9 @@
 // Expected first and Fulfilled later. At the end of the turn, after the push, Resolve turns stamps
 // into indexes; Release moves to ready_ what is acked.
 //
+// CLIENT REPLY silences it: a reply that nobody wants is dropped where it would have been sealed,
+// and one that is awaited keeps its place but brings nothing.
+//
 // Owner thread: the client's shard.
 #pragma once
 
@@ -43,6 +46,17 @@ class ReplyQueue {
   // (and not for another shard).
   bool Release(Index acked);
 
+  // CLIENT REPLY, from the reply to that command itself on.
+  enum class Voice : uint8_t {
+    kOn,
+    kOff,       // nothing
+    kSkipNext,  // neither this reply nor the one behind it
+  };
+  void SetVoice(Voice voice);
+
+  // What is no reply to a request (MONITOR): nobody waits for it, no silence counts it.
+  void Append(std::string_view bytes);
+
   // Bytes that may leave. The socket's owner takes them off the front by Consume.
   std::string_view ready() const { return std::string_view(ready_).substr(sent_); }
   void Consume(size_t bytes);
@@ -63,13 +77,19 @@ class ReplyQueue {
     Ticket ticket = 0;         // of an awaited one, and of those behind it: ascending
     uint64_t gate = 0;         // a stamp while kStamped, an index while kIndexed
     size_t request_bytes = 0;  // of an awaited one
+    bool silent = false;       // of an awaited one: what comes is dropped
     std::string bytes = {};
   };
+
+  // Is the reply that is being placed now to be dropped? Counts it.
+  bool Silent();
 
   std::string ready_;
   size_t sent_ = 0;  // front of ready_ that has left
   std::deque<Segment> segments_;
   Ticket last_ticket_ = 0;
+  Voice voice_ = Voice::kOn;
+  int to_skip_ = 0;  // while kSkipNext
   size_t awaited_ = 0;
   size_t awaited_request_bytes_ = 0;
   size_t segment_bytes_ = 0;

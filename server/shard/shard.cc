@@ -25,6 +25,7 @@ Shard::Shard(ShardId id, ServerState& server, HashSeed seed, const Config& confi
     : id_(id),
       server_(server),
       metrics_(server.metrics[id]),
+      watch_(server, server.stats[id]),
       keeps_(server.log.Keeps()),
       keyspace_(seed, static_cast<Slot>(server.map.FirstSlot(id)),
                 static_cast<Slot>(server.map.FirstSlot(id + 1) - 1)),
@@ -35,6 +36,7 @@ Shard::Shard(ShardId id, ServerState& server, HashSeed seed, const Config& confi
 void Shard::SetConfig(const Config& config) {
   config_ = config;
   limits_ = LimitsOf(config);
+  watch_.SetConfig(config);
   gates_stock_ = keeps_ && config.stock_appendfsync == Fsync::kAlways;
   gates_keys_ = keeps_ && config.appendfsync == Fsync::kAlways;
 }
@@ -53,6 +55,7 @@ void Shard::SetNow(UnixMs now) {
   // What recovery loaded counts as used at the start: second 0.
   const auto running = std::chrono::floor<std::chrono::seconds>(now - server_.started_at);
   keyspace_.SetAccessSecond(static_cast<uint32_t>(running.count()));
+  watch_.StartLap();
 }
 
 void Shard::StartGrace() {
@@ -147,6 +150,7 @@ void Shard::PushBatch() {
   } else {
     batch_.clear();
   }
+  watch_.StartLap();
 }
 
 void Shard::Publish() {
@@ -188,6 +192,13 @@ bool Shard::Forget(const KeyPlace& place, Item& item) {
 
 void Shard::Sweep() {
   sweep_unfinished_ = false;
+  if (!server_.sweeps.load(std::memory_order_relaxed)) return;
+  watch_.StartLap();
+  SweepDue();
+  watch_.Note(LatencyEvent::kSweep, now_.now);
+}
+
+void Shard::SweepDue() {
   // A full queue or disk: what is due is settled on access, and by the next sweep that may.
   if (server_.log.Congested() || server_.log.LowOnDisk()) return;
   size_t records = 0;

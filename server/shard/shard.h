@@ -12,6 +12,7 @@
 #include "server/config.h"
 #include "server/server_state.h"
 #include "server/shard/ack_gate.h"
+#include "server/shard/command_watch.h"
 #include "server/shard/shard_map.h"
 #include "storage/base/random.h"
 #include "storage/core/item.h"
@@ -30,6 +31,9 @@ class Shard {
   ServerState& server() { return server_; }
   const ServerState& server() const { return server_; }
   ShardMetrics& metrics() { return metrics_; }
+  CommandWatch& watch() { return watch_; }
+  ErrorStats& errors() { return server_.stats[id_].errors; }
+  CommandStats& command_stats() { return server_.stats[id_].commands; }
   Keyspace& keyspace() { return keyspace_; }
   const AckGate& gate() const { return gate_; }
 
@@ -147,10 +151,12 @@ class Shard {
   bool Settle(const KeyPlace& place, Item& item);
   bool Forget(const KeyPlace& place, Item& item);
   void Publish();
+  void SweepDue();
 
   const ShardId id_;
   ServerState& server_;
   ShardMetrics& metrics_;
+  CommandWatch watch_;
   Config config_;
   uint64_t config_version_ = 0;  // of server_.config
   LedgerLimits limits_;

@@ -1,4 +1,7 @@
+import select
+import socket
 import threading
+import time
 import unittest
 
 from harness import WireTest, eventually
@@ -158,11 +161,149 @@ class Clients(WireTest):
                             ("ERR syntax error", ("ID", "1", "ADDR"))):
             self.assertError(text, "CLIENT", "KILL", *words)
 
+    def test_no_command_blocks_so_none_is_unblocked(self):
+        me = self.call("CLIENT", "ID")
+        for words in ((), ("TIMEOUT",), ("error",)):
+            self.assertEqual(self.call("CLIENT", "UNBLOCK", me, *words), 0)
+        self.assertError("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR", "CLIENT", "UNBLOCK", me, "x")
+        self.assertError("ERR value is not an integer or out of range", "CLIENT", "UNBLOCK", "x")
+
+    def test_nothing_is_tracked(self):
+        self.assertEqual(self.call("CLIENT", "GETREDIR"), -1)
+        self.assertEqual(self.call("CLIENT", "TRACKINGINFO"), [b"flags", [b"off"], b"redirect", -1, b"prefixes", []])
+
     def test_unknown_subcommands_point_to_help(self):
         self.assertError("ERR unknown subcommand 'FROB'. Try CLIENT HELP.", "CLIENT", "FROB")
         text = [line for line in self.call("CLIENT", "HELP")]
         self.assertEqual(text[0], "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")
         self.assertIn("SETNAME connection-name", text)
+
+
+class Replies(WireTest):
+    flags = ("--shards", "3", "--appendonly", "no")
+
+    def pings(self, *lines):
+        self.client.raw(b"".join(self.client.pack(*line) for line in lines))
+
+    def test_off_sends_nothing_until_on(self):
+        self.pings(("CLIENT", "REPLY", "OFF"), ("SET", self.key("a"), "1"), ("MGET", self.key("a"), self.key("b")),
+                   ("NOSUCH",), ("INCR", self.key("a")), ("CLIENT", "REPLY", "ON"), ("GET", self.key("a")))
+        self.assertEqual(self.client.read(), "OK")
+        self.assertEqual(self.client.read(), b"2")
+
+    def test_skip_leaves_one_out(self):
+        for i in range(20):  # on every shard
+            self.pings(("CLIENT", "REPLY", "SKIP"), ("SET", self.key(str(i)), i), ("GET", self.key(str(i))))
+            self.assertEqual(self.client.read(), b"%d" % i)
+
+    def test_reset_turns_replies_on(self):
+        self.pings(("CLIENT", "REPLY", "OFF"), ("PING",), ("RESET",), ("PING",))
+        self.assertEqual([self.client.read(), self.client.read()], ["RESET", "PONG"])
+
+    def test_syntax(self):
+        self.assertError("ERR syntax error", "CLIENT", "REPLY", "MAYBE")
+
+
+class Pause(WireTest):
+    flags = ("--shards", "3", "--enable-debug-command", "yes")
+
+    def tearDown(self):
+        super().tearDown()
+        # Whatever a test left behind: what a pause of all holds back, nobody can lift.
+        eventually(lambda: self.connect().call("CLIENT", "UNPAUSE") == "OK")
+
+    def assertWaits(self, clients):
+        readable, _, _ = select.select([client.socket for client in clients], [], [], 0.2)
+        self.assertEqual(readable, [])
+
+    def test_writes_wait_on_every_shard_and_reads_do_not(self):
+        writers = [self.connect() for _ in range(6)]
+        for i, writer in enumerate(writers):
+            writer.call("SET", self.key(str(i)), "before")
+        self.assertEqual(self.call("CLIENT", "PAUSE", "60000", "WRITE"), "OK")
+        for i, writer in enumerate(writers):
+            writer.raw(writer.pack("GET", self.key(str(i))) + writer.pack("SET", self.key(str(i)), "after") +
+                       writer.pack("GET", self.key(str(i))))
+            self.assertEqual(writer.read(), b"before")
+        self.assertWaits(writers)
+        line = self.call("CLIENT", "LIST", "ID", 1, *range(2, 200)).decode()
+        self.assertIn("flags=b", line)
+        self.assertEqual(self.call("GET", self.key("0")), b"before")
+        self.assertEqual(self.call("CLIENT", "UNPAUSE"), "OK")
+        for writer in writers:
+            self.assertEqual([writer.read(), writer.read()], ["OK", b"after"])
+
+    def test_all_waits_for_its_time(self):
+        begin = time.monotonic()
+        self.assertEqual(self.call("CLIENT", "PAUSE", "400"), "OK")
+        others = [self.connect() for _ in range(6)]
+        for other in others:
+            other.send("PING")
+        for other in others:
+            self.assertEqual(other.read(), "PONG")
+            self.assertGreaterEqual(time.monotonic() - begin, 0.39)
+        self.assertLess(time.monotonic() - begin, 10)
+
+    def test_a_pause_never_gets_weaker_or_shorter(self):
+        begin = time.monotonic()
+        self.client.pipeline(("CLIENT", "PAUSE", "400", "WRITE"), ("CLIENT", "PAUSE", "10", "WRITE"))
+        self.assertEqual(self.call("SET", self.key(), "v"), "OK")
+        self.assertGreaterEqual(time.monotonic() - begin, 0.39)
+
+    def test_who_waits_may_leave_or_be_killed(self):
+        self.call("CLIENT", "PAUSE", "60000", "WRITE")
+        gone, killed = self.connect(), self.connect()
+        killed_id = killed.call("CLIENT", "ID")
+        for client in (gone, killed):
+            client.send("SET", self.key(), "v")
+        self.assertWaits([killed])
+        gone.close()
+        self.assertEqual(self.call("CLIENT", "KILL", "ID", killed_id), 1)
+        self.assertTrue(killed.at_end())
+        self.call("CLIENT", "UNPAUSE")
+        self.assertIsNone(self.call("GET", self.key()))
+
+    def test_who_asks_and_hangs_up_is_still_answered(self):
+        self.call("CLIENT", "PAUSE", "60000", "WRITE")
+        writer = self.connect()
+        writer.send("SET", self.key(), "v")
+        writer.socket.shutdown(socket.SHUT_WR)
+        self.assertWaits([writer])
+        self.call("CLIENT", "UNPAUSE")
+        self.assertEqual(writer.read(), "OK")
+        self.assertTrue(writer.at_end())
+
+    def test_words_are_checked_as_redis_does(self):
+        for text, words in (("ERR timeout is not an integer or out of range", ("x",)),
+                            ("ERR timeout is negative", ("-1",)),
+                            ("ERR CLIENT PAUSE mode must be WRITE or ALL", ("0", "FOO")),
+                            ("ERR unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT HELP.",
+                             ("0", "WRITE", "x"))):
+            self.assertError(text, "CLIENT", "PAUSE", *words)
+        self.assertEqual(self.call("CLIENT", "PAUSE", "0"), "OK")
+        self.assertEqual(self.call("PING"), "PONG")
+
+
+class NoEvict(WireTest):
+    flags = ("--shards", "2", "--appendonly", "no")
+
+    def test_maxmemory_clients_passes_over_who_asked_for_it(self):
+        self.assertError("ERR syntax error", "CLIENT", "NO-EVICT", "maybe")
+        spared, other = self.connect(), self.connect()
+        self.assertEqual(spared.call("CLIENT", "NO-EVICT", "on"), "OK")
+        self.assertIn(b"flags=e", spared.call("CLIENT", "INFO"))
+        for client, size in ((spared, 4 << 20), (other, 2 << 20)):
+            # The beginning of a request whose end does not come.
+            client.raw(b"*2\r\n$4\r\nECHO\r\n$%d\r\n" % (16 << 20) + b"x" * size)
+        eventually(lambda: int(self.info("memory")["mem_clients_normal"]) >= 6 << 20)
+        self.call("CONFIG", "SET", "maxmemory-clients", "1mb")
+        try:
+            self.assertTrue(other.at_end())
+            self.call("CONFIG", "SET", "maxmemory-clients", "0")
+            spared.raw(b"x" * (12 << 20) + b"\r\n")
+            self.assertEqual(len(spared.read()), 16 << 20)
+        finally:
+            self.call("CONFIG", "SET", "maxmemory-clients", "0")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class CommandTable(WireTest):
     def test_containers_carry_their_subcommands(self):
         config, = self.call("COMMAND", "INFO", "config")
         self.assertEqual({row[0] for row in config[9]},
-                         {b"config|get", b"config|set", b"config|resetstat", b"config|help"})
+                         {b"config|get", b"config|set", b"config|resetstat", b"config|rewrite", b"config|help"})
 
     def test_count_and_the_whole_table_agree(self):
         rows = self.call("COMMAND")
@@ -57,7 +57,7 @@ class CommandTable(WireTest):
         self.assertIn(b"config|get", everything)
         self.assertIn(b"reserve", everything)
         self.assertEqual(set(self.call("COMMAND", "LIST", "FILTERBY", "PATTERN", "CONFIG*")),
-                         {b"config", b"config|get", b"config|set", b"config|resetstat", b"config|help"})
+                         {b"config", b"config|get", b"config|set", b"config|resetstat", b"config|rewrite", b"config|help"})
         fast_reads = self.call("COMMAND", "LIST", "FILTERBY", "ACLCAT", "read")
         self.assertIn(b"get", fast_reads)
         self.assertNotIn(b"set", fast_reads)
@@ -70,6 +70,10 @@ class CommandTable(WireTest):
         self.assertEqual(self.call("COMMAND", "GETKEYS", "SET", "k", "v", "EX", "5"), [b"k"])
         self.assertEqual(self.call("COMMAND", "GETKEYS", "del", "a", "b", "c"), [b"a", b"b", b"c"])
         self.assertEqual(self.call("COMMAND", "GETKEYS", "RESERVE", "mask", "h", "1"), [b"mask"])
+        self.assertEqual(self.call("COMMAND", "GETKEYSANDFLAGS", "del", "a", "b"),
+                         [[b"a", ["RW", "update"]], [b"b", ["RW", "update"]]])
+        self.assertEqual(self.call("COMMAND", "GETKEYSANDFLAGS", "get", "a"), [[b"a", ["RO", "access"]]])
+        self.assertError("ERR The command has no key arguments", "COMMAND", "GETKEYSANDFLAGS", "ping", "a")
         self.assertError("ERR Invalid command specified", "COMMAND", "GETKEYS", "nosuch", "a")
         self.assertError("ERR The command has no key arguments", "COMMAND", "GETKEYS", "ping", "a")
         self.assertError("ERR Invalid number of arguments specified for command", "COMMAND", "GETKEYS", "get", "a", "b")

@@ -146,16 +146,18 @@ def free_port():
 class Server:
     """A holdfast process with its own directory and port; survives restarts, removed at the end."""
 
-    def __init__(self, *flags, directory=None, environment=None):
+    def __init__(self, *flags, directory=None, environment=None, config_file=None):
         self.directory = directory or tempfile.mkdtemp(prefix="holdfast-test-")
         self.port = free_port()
         self.flags = flags
+        self.config_file = config_file
         self.environment = environment or {}
         self.log_path = os.path.join(self.directory, "server.log")
         self.process = None
 
     def command_line(self):
-        return [BINARY, "--port", str(self.port), "--dir", self.directory, *self.flags]
+        file = [self.config_file] if self.config_file else []
+        return [BINARY, *file, "--port", str(self.port), "--dir", self.directory, *self.flags]
 
     def start(self):
         with open(self.log_path, "ab") as log:

@@ -140,5 +140,63 @@ TEST_F(ReplyQueueTest, PartsOfAReplyMayLeaveSeparately) {
   EXPECT_EQ(queue_.bytes(), 0);
 }
 
+using Voice = ReplyQueue::Voice;
+
+TEST_F(ReplyQueueTest, WhoWantsNoRepliesGetsNone) {
+  Reply("a", 0);
+  queue_.SetVoice(Voice::kOff);
+  Reply("", 0);  // to CLIENT REPLY OFF
+  Reply("b", 0);
+  Reply("c", gate_.Current());
+  const auto ticket = queue_.Expect(0);
+  EndTurn(10);
+  queue_.Fulfil(ticket, "d", 7);
+  queue_.Release(0);
+  queue_.SetVoice(Voice::kOn);
+  Reply("ok", 0);  // to CLIENT REPLY ON
+  EXPECT_EQ(Sent(), "aok");
+  EXPECT_TRUE(queue_.empty());
+  EXPECT_EQ(queue_.bytes(), 0U);
+}
+
+TEST_F(ReplyQueueTest, SkipDropsTheNextReplyOnly) {
+  queue_.SetVoice(Voice::kSkipNext);
+  Reply("", 0);  // to CLIENT REPLY SKIP
+  Reply("a", 0);
+  Reply("b", 0);
+  EXPECT_EQ(Sent(), "b");
+  queue_.SetVoice(Voice::kSkipNext);
+  Reply("", 0);
+  const auto ticket = queue_.Expect(0);
+  Reply("c", 0);
+  queue_.Fulfil(ticket, "from elsewhere", 0);
+  queue_.Release(0);
+  queue_.Resolve(gate_);
+  queue_.Release(0);
+  EXPECT_EQ(Sent(), "c");
+}
+
+TEST_F(ReplyQueueTest, SkippingWhileRepliesAreOffDoesNotBringThemBack) {
+  queue_.SetVoice(Voice::kOff);
+  Reply("", 0);
+  queue_.SetVoice(Voice::kSkipNext);
+  Reply("", 0);
+  Reply("a", 0);
+  Reply("b", 0);
+  EXPECT_EQ(Sent(), "");
+}
+
+TEST_F(ReplyQueueTest, WhatIsNoReplyKeepsTheOrderAndIsCounted) {
+  queue_.Append("1");
+  const auto ticket = queue_.Expect(0);
+  queue_.Append("22");
+  EXPECT_EQ(queue_.bytes(), 3U);
+  queue_.Fulfil(ticket, "reply", 0);
+  queue_.Resolve(gate_);
+  queue_.Release(0);
+  EXPECT_EQ(Sent(), "1reply22");
+  EXPECT_EQ(queue_.bytes(), 0U);
+}
+
 }  // namespace
 }  // namespace holdfast
