@@ -40,6 +40,8 @@ class RespWriter {
   RespWriter(std::string& out, RespVersion version) : out_(out), version_(version) {}
 
   RespVersion version() const { return version_; }
+  // For HELLO, which answers in the version that it chooses.
+  void set_version(RespVersion version) { version_ = version; }
 
   // A reply that is the same in both versions, such as kOkReply.
   void Raw(std::string_view reply) { out_.append(reply); }

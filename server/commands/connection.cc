@@ -112,8 +112,8 @@ bool TakeHelloOptions(CommandContext& ctx, Args words) {
 
 void WriteHello(CommandContext& ctx) {
   const Client& client = *ctx.client;
-  // In the version just chosen, not in the one that the request came in.
-  RespWriter reply(ctx.client->replies.tail(), client.resp);
+  RespWriter& reply = ctx.reply;
+  reply.set_version(client.resp);  // just chosen, not the one that the request came in
   reply.Map(7);
   reply.Bulk("server");
   reply.Bulk("redis");  // clients look at this to learn what they may ask
