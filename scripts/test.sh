@@ -162,12 +162,13 @@ changed_files() {
 # A header is looked at through its own .cc.
 units_to_analyse() {
   changed_files | sed -n 's/\.h$/.cc/p; /\.cc$/p' | sort -u | while read -r unit; do
-    if [[ -f $unit ]] && grep -q "\"file\": \"$PWD/$unit\"" build/dev/compile_commands.json; then echo "$unit"; fi
+    if [[ -f $unit ]] && grep -q "\"file\": \"$PWD/$unit\"" build/lint/compile_commands.json; then echo "$unit"; fi
   done
 }
 
 stage_lint() {
-  [[ -f build/dev/compile_commands.json ]] || run configure cmake --preset dev
+  # Configured, not built: clang-tidy reads no headers that another compiler precompiled.
+  run configure cmake --preset dev -B build/lint -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON
   local sources units
   mapfile -t sources < <(git ls-files --cached --others --exclude-standard '*.cc' '*.h' | while read -r file; do
     if [[ -f $file ]]; then echo "$file"; fi
@@ -180,7 +181,7 @@ stage_lint() {
   fi
   say "lint: clang-tidy on ${#units[@]} files"
   printf '%s\n' "${units[@]}" >"$logs/lint-units.txt"
-  run clang-tidy xargs -a "$logs/lint-units.txt" -P "$jobs" -n 1 clang-tidy-14 --quiet -p build/dev
+  run clang-tidy xargs -a "$logs/lint-units.txt" -P "$jobs" -n 1 clang-tidy-14 --quiet -p build/lint
 }
 
 # ---------------------------------------------------------------- which

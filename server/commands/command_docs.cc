@@ -10,6 +10,7 @@
 #include "protocol/words.h"
 #include "server/command_table.h"
 #include "server/commands/command_docs_syntax.h"
+#include "server/commands/key_flags.h"
 #include "server/commands/keys.h"
 #include "server/commands/tables.h"
 
@@ -89,20 +90,22 @@ void WriteStatuses(RespWriter& reply, std::string_view prefix,
   for (const std::string& word : words) reply.SimpleString(std::string(prefix) + word);
 }
 
-// What a command does with its keys.
-std::vector<std::string> KeyFlagsOf(const CommandSpec& row) {
-  if ((row.flags & kWrite) != 0) return {"RW", "update"};
-  return {"RO", "access"};
+void WriteWords(RespWriter& reply, std::string_view words) {
+  std::vector<std::string> parts;
+  for (size_t at = 0; at < words.size();) {
+    const size_t end = std::min(words.find(' ', at), words.size());
+    parts.emplace_back(words.substr(at, end - at));
+    at = end + 1;
+  }
+  WriteStatuses(reply, "", parts);
 }
 
-// Where the keys of a command line are, for clients that route by key.
-void WriteKeySpecs(RespWriter& reply, const CommandSpec& row) {
-  if (row.keys.first == 0) return reply.Array(0);
-  const int last = row.keys.last < 0 ? row.keys.last : row.keys.last - row.keys.first;
-  reply.Array(1);
+// Keys from one word of a command line on. As COMMAND tells them, `last` counts from the first or,
+// below zero, from the line's end.
+void WriteKeySpec(RespWriter& reply, std::string_view flags, const KeyPositions& keys) {
   reply.Map(3);
   reply.Bulk("flags");
-  WriteStatuses(reply, "", KeyFlagsOf(row));
+  WriteWords(reply, flags);
   reply.Bulk("begin_search");
   reply.Map(2);
   reply.Bulk("type");
@@ -110,7 +113,7 @@ void WriteKeySpecs(RespWriter& reply, const CommandSpec& row) {
   reply.Bulk("spec");
   reply.Map(1);
   reply.Bulk("index");
-  reply.Integer(row.keys.first);
+  reply.Integer(keys.first);
   reply.Bulk("find_keys");
   reply.Map(2);
   reply.Bulk("type");
@@ -118,11 +121,27 @@ void WriteKeySpecs(RespWriter& reply, const CommandSpec& row) {
   reply.Bulk("spec");
   reply.Map(3);
   reply.Bulk("lastkey");
-  reply.Integer(last);
+  reply.Integer(keys.last);
   reply.Bulk("keystep");
-  reply.Integer(row.keys.step);
+  reply.Integer(keys.step);
   reply.Bulk("limit");
   reply.Integer(0);
+}
+
+// Where the keys of a command line are, for clients that route by key.
+void WriteKeySpecs(RespWriter& reply, const CommandSpec& row) {
+  KeyPositions keys = row.keys;
+  if (keys.first == 0) return reply.Array(0);
+  const KeyFlags flags = KeyFlagsOf(row);
+  if (!flags.same()) {
+    reply.Array(2);
+    WriteKeySpec(reply, flags.first, {.first = keys.first, .last = 0, .step = 1});
+    keys.first += keys.step;
+  } else {
+    reply.Array(1);
+  }
+  if (keys.last > 0) keys.last -= keys.first;
+  WriteKeySpec(reply, std::string(flags.others) + (flags.variable ? " variable_flags" : ""), keys);
 }
 
 void WriteInfo(RespWriter& reply, const CommandSpec& row) {
@@ -278,11 +297,11 @@ void CmdCommandList(CommandContext& ctx, Args args) {
   ctx.reply.Error(kSyntaxError);
 }
 
-// The keys of a whole command line; empty: there is none, and an error is answered.
-std::vector<std::string_view> KeysOf(CommandContext& ctx, const CommandSpec* row, Args line) {
+// Where the keys of a whole command line are; empty: there is none, and an error is answered.
+std::vector<size_t> KeysOf(CommandContext& ctx, const CommandSpec* row, Args line) {
   const auto refuse = [&ctx](std::string_view error) {
     ctx.reply.Error(error);
-    return std::vector<std::string_view>{};
+    return std::vector<size_t>{};
   };
   const bool no_such_subcommand =
       row != nullptr && (row->flags & kContainer) != 0 && line.size() > 1;
@@ -293,9 +312,9 @@ std::vector<std::string_view> KeysOf(CommandContext& ctx, const CommandSpec* row
     return refuse("ERR Invalid number of arguments specified for command");
   }
   const int last = row->keys.last < 0 ? words + row->keys.last : row->keys.last;
-  std::vector<std::string_view> keys;
+  std::vector<size_t> keys;
   for (int at = row->keys.first; at <= last && at < words; at += row->keys.step) {
-    keys.push_back(line[static_cast<size_t>(at)]);
+    keys.push_back(static_cast<size_t>(at));
   }
   return keys.empty() ? refuse("ERR The command has no key arguments") : keys;
 }
@@ -305,7 +324,7 @@ void CmdCommandGetKeys(CommandContext& ctx, Args args) {
   const auto keys = KeysOf(ctx, Commands().Find(line), line);
   if (keys.empty()) return;
   ctx.reply.Array(keys.size());
-  for (const std::string_view key : keys) ctx.reply.Bulk(key);
+  for (const size_t at : keys) ctx.reply.Bulk(line[at]);
 }
 
 void CmdCommandGetKeysAndFlags(CommandContext& ctx, Args args) {
@@ -314,10 +333,10 @@ void CmdCommandGetKeysAndFlags(CommandContext& ctx, Args args) {
   const auto keys = KeysOf(ctx, row, line);
   if (keys.empty()) return;
   ctx.reply.Array(keys.size());
-  for (const std::string_view key : keys) {
+  for (const size_t at : keys) {
     ctx.reply.Array(2);
-    ctx.reply.Bulk(key);
-    WriteStatuses(ctx.reply, "", KeyFlagsOf(*row));
+    ctx.reply.Bulk(line[at]);
+    WriteWords(ctx.reply, FlagsOfKey(*row, line, at));
   }
 }
 

@@ -252,7 +252,7 @@ TRANSACTIONS = (
 def get_keys(chance):
     """COMMAND GETKEYS of any command that there is."""
     command = draw(DATA + BITS + EXPIRY[:-1], chance)[0]
-    return [["COMMAND", chance.choice(["GETKEYS", "getkeys"]), *command]]
+    return [["COMMAND", chance.choice(["GETKEYS", "getkeys", "GETKEYSANDFLAGS"]), *command]]
 
 
 def inline(chance):

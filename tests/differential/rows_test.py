@@ -72,6 +72,9 @@ class Rows(WireTest):
     def test_key_positions(self):
         self.compare("keys", positions_of)
 
+    def test_what_is_done_with_each_key(self):
+        self.compare("key flags", lambda row: [sorted(pairs(spec)[b"flags"]) for spec in row[8]])
+
     def test_acl_categories(self):
         self.compare("categories", lambda row: sorted(row[6]))
 

@@ -71,7 +71,7 @@ class CommandTable(WireTest):
         self.assertEqual(self.call("COMMAND", "GETKEYS", "del", "a", "b", "c"), [b"a", b"b", b"c"])
         self.assertEqual(self.call("COMMAND", "GETKEYS", "RESERVE", "mask", "h", "1"), [b"mask"])
         self.assertEqual(self.call("COMMAND", "GETKEYSANDFLAGS", "del", "a", "b"),
-                         [[b"a", ["RW", "update"]], [b"b", ["RW", "update"]]])
+                         [[b"a", ["RM", "delete"]], [b"b", ["RM", "delete"]]])
         self.assertEqual(self.call("COMMAND", "GETKEYSANDFLAGS", "get", "a"), [[b"a", ["RO", "access"]]])
         self.assertError("ERR The command has no key arguments", "COMMAND", "GETKEYSANDFLAGS", "ping", "a")
         self.assertError("ERR Invalid command specified", "COMMAND", "GETKEYS", "nosuch", "a")
