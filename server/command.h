@@ -17,6 +17,7 @@
 
 namespace holdfast {
 
+class GroupContext;
 class Router;
 class Shard;
 struct Client;
@@ -57,9 +58,11 @@ struct CommandContext {
 enum class Home : uint8_t {
   kClient,  // on the connection's own shard, at once
   kKey,  // on the shard that owns its first key; without that key and with a combiner: everywhere
-  kEachKey,     // each key by itself on its owner; the replies are combined
-  kCursor,      // on the shard that owns the cursor's slot (SCAN)
-  kEveryShard,  // on all; the replies are combined
+  kEachKey,      // each key by itself on its owner; the replies are combined
+  kGroup,        // over all its keys at one instant, wherever they live: server/group.h
+  kCursor,       // on the shard that owns the cursor's slot (SCAN)
+  kEveryShard,   // on all; the replies are combined
+  kTransaction,  // EXEC: where its queued commands run
 };
 
 // SCAN's cursor: the slot, and a prefix of the hash below. Bits above are not looked at.
@@ -77,9 +80,13 @@ enum CommandFlag : uint32_t {
   kNoAuth = 1U << 5,   // allowed before AUTH
   kLoading = 1U << 6,  // allowed while the data is being loaded
   kStale = 1U << 7,
-  kStock = 1U << 8,      // its first key is a SKU
-  kContainer = 1U << 9,  // only its subcommands run: "CONFIG" of "CONFIG|GET"
-  kDebug = 1U << 19,     // behind enable-debug-command
+  kStock = 1U << 8,        // its first key is a SKU
+  kContainer = 1U << 9,    // only its subcommands run: "CONFIG" of "CONFIG|GET"
+  kEverywhere = 1U << 10,  // needs every slot, and nobody else at any of them
+  kImmediate = 1U << 11,   // runs within MULTI, too, instead of being queued
+  kSelects = 1U << 12,     // its argument is the database of what follows
+  kWatches = 1U << 13,     // its keys are watched from now on
+  kDebug = 1U << 19,       // behind enable-debug-command
   // What follows is only told by COMMAND, for clients that know it from Redis.
   kNoScript = 1U << 20,   // about the connection or the server, so never part of a script
   kAllowBusy = 1U << 21,  // answered while a script runs
@@ -94,12 +101,22 @@ struct KeyPositions {
 };
 
 using CommandFunction = void (*)(CommandContext& ctx, Args args);
+// Of a Home::kGroup row.
+using GroupFunction = void (*)(GroupContext& ctx, Args args);
 // The replies of all parts, in order, to one.
 using CombineFunction = void (*)(RespWriter& reply, std::span<const std::string> parts);
+
+// What a group must know of its keys to decide, beside type and deadline.
+enum class Gathers : uint8_t { kTypes, kFirstValue, kValues };
 
 struct CommandSpec {
   std::string_view name;  // "RESERVE"; a subcommand "CONFIG|GET"
   CommandFunction run = nullptr;
+  GroupFunction decide = nullptr;  // instead of `run`, for Home::kGroup
+  Gathers gathers = Gathers::kTypes;
+  // The database of a group's key, where it is not the connection's; a bad argument is answered by
+  // the command itself.
+  DbIndex (*key_db)(Args args, size_t key, DbIndex db) = nullptr;
   int arity = 0;  // words including the name; negative: at least
   uint32_t flags = 0;
   Home home = Home::kKey;

@@ -59,7 +59,8 @@ struct alignas(64) ShardMetrics {
   Counter batches;
   Counter requests_sent;      // to other shards
   Counter requests_received;  // from them
-  Counter parked;             // commands that waited behind a sweep
+  Counter parked;             // commands that waited at a slot, behind a sweep or a group
+  Counter groups;             // over several shards
   Counter turn_us_max;
 
   // CONFIG RESETSTAT: what counts starts anew, what measures the present stays. Owner thread: the
@@ -84,6 +85,7 @@ struct alignas(64) ShardMetrics {
                              &requests_sent,
                              &requests_received,
                              &parked,
+                             &groups,
                              &turn_us_max}) {
       counter->Set(0);
     }

@@ -9,6 +9,7 @@
 #include "server/commands/tables.h"
 #include "server/server_state.h"
 #include "server/shard/client.h"
+#include "server/shard/router.h"
 #include "server/shard/shard.h"
 #include "server/version.h"
 #include "storage/base/parse_int.h"
@@ -60,6 +61,8 @@ void CmdQuit(CommandContext& ctx, Args) {
 
 void CmdReset(CommandContext& ctx, Args) {
   Client& client = *ctx.client;
+  client.transaction.reset();
+  ctx.router.transactions().Unwatch(client);
   client.resp = RespVersion::kResp2;
   client.db = 0;
   client.name.clear();
@@ -220,7 +223,7 @@ constexpr CommandSpec kCommands[] = {
     {.name = "SELECT",
      .run = CmdSelect,
      .arity = 2,
-     .flags = kAnytime,
+     .flags = kAnytime | kSelects,
      .home = Home::kClient,
      .group = "connection",
      .since = "0.1.0",
@@ -229,7 +232,7 @@ constexpr CommandSpec kCommands[] = {
     {.name = "RESET",
      .run = CmdReset,
      .arity = 1,
-     .flags = kBeforeAnything,
+     .flags = kBeforeAnything | kImmediate,
      .home = Home::kClient,
      .group = "connection",
      .since = "0.1.0",
@@ -238,7 +241,7 @@ constexpr CommandSpec kCommands[] = {
     {.name = "QUIT",
      .run = CmdQuit,
      .arity = -1,
-     .flags = kBeforeAnything,
+     .flags = kBeforeAnything | kImmediate,
      .home = Home::kClient,
      .group = "connection",
      .since = "0.1.0",

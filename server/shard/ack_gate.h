@@ -44,6 +44,17 @@ class AckGate {
     return unacked_[stamp - acked_turn_ - 1];
   }
 
+  // A stamp that is acked no sooner than this index, which another shard pushed.
+  // Requires: nothing has been stamped with Current() yet, or `turn_is_used`.
+  TurnStamp StampFor(Index index, bool turn_is_used) {
+    if (index == 0 || index <= acked_index_) return 0;
+    // A turn of ours that was pushed later than it: a little more than is asked.
+    if (!unacked_.empty() && unacked_.back() >= index) return turn_ - 1;
+    if (turn_is_used) return turn_;
+    Pushed(index);
+    return turn_ - 1;
+  }
+
   // The turn's batch got this index; the next turn begins.
   void Pushed(Index index) {
     Invariant(unacked_.empty() || unacked_.back() < index);
@@ -52,6 +63,7 @@ class AckGate {
   }
 
   void Advance(Index acked) {
+    acked_index_ = acked;
     while (!unacked_.empty() && unacked_.front() <= acked) {
       unacked_.pop_front();
       ++acked_turn_;
@@ -61,6 +73,7 @@ class AckGate {
  private:
   TurnStamp turn_ = 1;
   TurnStamp acked_turn_ = 0;
+  Index acked_index_ = 0;
   std::deque<Index> unacked_;  // of turns acked_turn_ + 1 to turn_ - 1
 };
 

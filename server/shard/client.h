@@ -11,6 +11,7 @@
 #include "protocol/resp_writer.h"
 #include "server/shard/reply_queue.h"
 #include "storage/base/server_time.h"
+#include "storage/base/slot.h"
 #include "storage/core/mutation.h"
 
 namespace holdfast {
@@ -24,6 +25,13 @@ struct Gather {
   size_t parts_missing;
   std::vector<std::string> parts;
   Index gate = 0;
+};
+
+// Between MULTI and EXEC.
+struct Transaction {
+  std::string requests;  // the queued commands, packed as in a letter
+  size_t commands = 0;
+  bool broken = false;  // a command was refused while it was queued: EXEC runs none
 };
 
 // The way back to whoever owns the socket (server/net) or plays it (tests).
@@ -49,12 +57,14 @@ struct Client {
   bool authenticated = false;
   bool close_after_replies = false;  // QUIT, a protocol error: nothing more is read
   std::unique_ptr<Gather> gather;    // a barrier: nothing is dispatched until it is whole
-  bool dirty = false;                // in the shard's list for the end of this turn
-  bool gated = false;                // in the shard's list of those that wait for an ack
-  bool postponed = false;            // its next request waits for the end of CLIENT PAUSE
-  bool monitor = false;              // is shown every command
-  bool no_evict = false;             // maxmemory-clients passes it over
-  bool local = false;                // from this machine
+  std::unique_ptr<Transaction> transaction;
+  std::vector<Slot> watched;  // of its WATCHed keys, in no order; what they are: Watches
+  bool dirty = false;         // in the shard's list for the end of this turn
+  bool gated = false;         // in the shard's list of those that wait for an ack
+  bool postponed = false;     // its next request waits for the end of CLIENT PAUSE
+  bool monitor = false;       // is shown every command
+  bool no_evict = false;      // maxmemory-clients passes it over
+  bool local = false;         // from this machine
   bool unix_socket = false;
 
   std::string name;

@@ -30,16 +30,37 @@ struct ReturnAddress {
 };
 inline constexpr uint32_t kWholeReply = UINT32_MAX;
 
+// What is asked. All but the first are a group's (server/shard/groups.h), and only a command and a
+// lock ever wait.
+enum class RequestKind : uint8_t {
+  kCommand,  // run it and reply
+  kLock,     // hold these slots for the group
+  kGather,   // tell what these keys hold
+  kPerform,  // run a command on held slots; its mutations are the group's
+  kApply,    // change held keys as the group decided
+  kFinish,   // the group is in the log: let the slots go
+  kUnwatch,  // forget what the client watches
+};
+
 struct RequestHeader {
   ReturnAddress from;
   const CommandSpec* command;
   DbIndex db;
   uint8_t resp_version;
+  RequestKind kind = RequestKind::kCommand;
+};
+
+enum class ResponseKind : uint8_t {
+  kReply,
+  kGrant,      // the slots are held
+  kGathered,   // dumps of keys
+  kPerformed,  // a reply, and the mutations behind it
 };
 
 struct ResponseHeader {
   ReturnAddress to;
   uint64_t gate;  // a stamp of the sender until its turn ends, from then on an index
+  ResponseKind kind = ResponseKind::kReply;
 };
 
 // What one shard sends to one other in one turn.

@@ -1,10 +1,12 @@
 #include "server/shard/router.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "protocol/words.h"
 #include "server/command_table.h"
-#include "storage/base/parse_int.h"
+#include "server/group.h"
+#include "server/shard/slot_needs.h"
 
 namespace holdfast {
 namespace {
@@ -45,18 +47,15 @@ size_t BytesOf(Args words) {
   return bytes;
 }
 
-// [first, last] of the row's keys in this command line.
-std::pair<size_t, size_t> KeyRange(const CommandSpec& command, size_t words) {
-  const auto first = static_cast<size_t>(command.keys.first);
-  const size_t last = command.keys.last >= 0 ? static_cast<size_t>(command.keys.last)
-                                             : words - static_cast<size_t>(-command.keys.last);
-  return {first, last};
-}
-
 }  // namespace
 
 Router::Router(Shard& shard, Post& post)
-    : shard_(shard), post_(post), outboxes_(static_cast<size_t>(shard.server().map.shards())) {}
+    : shard_(shard),
+      post_(post),
+      group_part_(*this, shard),
+      groups_(*this, shard),
+      transactions_(*this, shard, groups_),
+      outboxes_(static_cast<size_t>(shard.server().map.shards())) {}
 
 void Router::Add(Client& client) {
   clients_.emplace(client.id, &client);
@@ -64,10 +63,16 @@ void Router::Add(Client& client) {
 }
 
 void Router::Remove(Client& client) {
+  transactions_.Unwatch(client);
   clients_.erase(client.id);
   std::erase(dirty_, &client);
   std::erase(gated_, &client);
   shard_.metrics().clients.Set(clients_.size());
+}
+
+Client* Router::FindClient(uint64_t id) const {
+  const auto found = clients_.find(id);
+  return found == clients_.end() ? nullptr : found->second;
 }
 
 std::string Router::Refusal(const Client& client, const CommandSpec* command, Args words) const {
@@ -76,7 +81,9 @@ std::string Router::Refusal(const Client& client, const CommandSpec* command, Ar
     return "ERR unknown subcommand '" + std::string(words[1].substr(0, kQuotedBytesMax)) +
            "'. Try " + std::string(command->name) + " HELP.";
   }
-  if (!ArityFits(*command, words.size()) || command->run == nullptr) {
+  const bool runs =
+      command->run != nullptr || command->decide != nullptr || command->home == Home::kTransaction;
+  if (!ArityFits(*command, words.size()) || !runs) {
     return "ERR wrong number of arguments for '" + LowerCased(command->name) + "' command";
   }
   if (!client.authenticated && (command->flags & kNoAuth) == 0 && shard_.RequiresAuth()) {
@@ -92,40 +99,38 @@ void Router::Execute(Client& client, Args words) {
   client.last_seen = shard_.now().now;
   shard_.metrics().commands_processed.Add();
   if (const std::string refusal = Refusal(client, command, words); !refusal.empty()) {
+    if (client.transaction != nullptr) client.transaction->broken = true;
     return ReplyError(client, refusal);
   }
   client.last_command = command;
-  const bool has_key =
-      command->keys.first > 0 && words.size() > static_cast<size_t>(command->keys.first);
-  switch (command->home) {
-    case Home::kClient:
-      RunOnClient(client, *command, words);
-      break;
-    case Home::kKey:
-      if (!has_key) {
-        SpreadShards(client, *command, words);
-        break;
-      }
-      [[fallthrough]];
-    case Home::kCursor:
-      Route(client, *command, words, SlotOfRequest(*command, words));
-      break;
-    case Home::kEachKey:
-      SpreadKeys(client, *command, words);
-      break;
-    case Home::kEveryShard:
-      SpreadShards(client, *command, words);
-      break;
+  if (client.transaction != nullptr && (command->flags & kImmediate) == 0) {
+    return transactions_.Queue(client, *command, words);
   }
+  Dispatch(client, *command, words);
   if (shard_.BatchIsFull()) EndTurn();
 }
 
-Slot Router::SlotOfRequest(const CommandSpec& command, Args words) const {
-  if (command.home == Home::kCursor) {
-    // A malformed cursor is answered by the command itself, wherever it runs.
-    return SlotOfCursor(ParseUint64(words[1]).value_or(0));
+void Router::Dispatch(Client& client, const CommandSpec& command, Args words) {
+  switch (command.home) {
+    case Home::kClient:
+      return RunOnClient(client, command, words);
+    case Home::kKey:
+      if (!HasKey(command, words)) return SpreadShards(client, command, words);
+      [[fallthrough]];
+    case Home::kCursor: {
+      const Slot slot = SlotOfRequest(command, words);
+      return Route(client, command, words, {&slot, 1});
+    }
+    case Home::kEachKey:
+      if ((command.flags & kWatches) != 0 && !transactions_.Watch(client, command, words)) return;
+      return SpreadKeys(client, command, words);
+    case Home::kGroup:
+      return RouteGroup(client, command, words);
+    case Home::kEveryShard:
+      return SpreadShards(client, command, words);
+    case Home::kTransaction:
+      return transactions_.Execute(client, command);
   }
-  return SlotOf(words[static_cast<size_t>(command.keys.first)]);
 }
 
 void Router::ReplyError(Client& client, std::string_view text) {
@@ -136,76 +141,104 @@ void Router::ReplyError(Client& client, std::string_view text) {
   SealReply(client, mark, 0);
 }
 
+void Router::ReplyRaw(Client& client, std::string_view reply) {
+  std::string& out = client.replies.tail();
+  const size_t mark = out.size();
+  out += reply;
+  SealReply(client, mark, 0);
+}
+
+RequestHeader Router::HeaderOf(const Client& client, const CommandSpec& command) const {
+  return {.from = {.client = client.id, .ticket = 0, .part = kWholeReply, .shard = shard_.id()},
+          .command = &command,
+          .db = client.db,
+          .resp_version = static_cast<uint8_t>(client.resp)};
+}
+
 void Router::RunOnClient(Client& client, const CommandSpec& command, Args words) {
   std::string& out = client.replies.tail();
   const size_t mark = out.size();
-  const RequestHeader request{
-      .from = {.client = client.id, .ticket = 0, .part = kWholeReply, .shard = shard_.id()},
-      .command = &command,
-      .db = client.db,
-      .resp_version = static_cast<uint8_t>(client.resp)};
-  const Outcome outcome = Run(request, &client, words, out);
+  const Outcome outcome = Run(HeaderOf(client, command), &client, words, out);
   Invariant(!outcome.parked);
   SealReply(client, mark, outcome.gate);
 }
 
-void Router::Route(Client& client, const CommandSpec& command, Args words, Slot slot) {
-  RequestHeader request{
-      .from = {.client = client.id, .ticket = 0, .part = kWholeReply, .shard = shard_.id()},
-      .command = &command,
-      .db = client.db,
-      .resp_version = static_cast<uint8_t>(client.resp)};
-  const ShardId owner = shard_.server().map.OwnerOf(slot);
+// All slots have one owner; none at all means every slot of the only shard.
+void Router::Route(Client& client, const CommandSpec& command, Args words,
+                   std::span<const Slot> slots) {
+  RequestHeader request = HeaderOf(client, command);
+  const ShardId owner = slots.empty() ? shard_.id() : shard_.server().map.OwnerOf(slots.front());
   if (owner != shard_.id()) {
     request.from.ticket = client.replies.Expect(BytesOf(words));
-    AppendRequest(outboxes_[owner].requests, request, words);
-    shard_.metrics().requests_sent.Add();
+    Send(owner, request, words);
     return;
   }
-  if (parked_.empty() || !parked_.contains(slot)) {
+  const SlotLocks& locks = shard_.locks();
+  const bool free = locks.idle() || locks.Free(SlotList(slots.begin(), slots.end()));
+  if (free) {
     std::string& out = client.replies.tail();
     const size_t mark = out.size();
     const Outcome outcome = Run(request, nullptr, words, out);
-    if (!outcome.parked) {
-      SealReply(client, mark, outcome.gate);
-      return;
-    }
+    if (!outcome.parked) return SealReply(client, mark, outcome.gate);
+    retry_ = true;
   }
   request.from.ticket = client.replies.Expect(BytesOf(words));
-  Park(slot, request, words);
+  Wait(SlotList(slots.begin(), slots.end()), request, words);
+}
+
+// Where one shard owns all keys, as any other command; else as a group over shards.
+void Router::RouteGroup(Client& client, const CommandSpec& command, Args words) {
+  const ShardMap& map = shard_.server().map;
+  const size_t keys = KeyCount(command, words);
+  if (keys == 1) {
+    const Slot slot = SlotOf(KeyWord(command, words, 0));
+    return Route(client, command, words, {&slot, 1});
+  }
+  const SlotNeeds needs = SlotsOf(command, words);
+  const bool has_one_owner =
+      needs.everywhere ? map.shards() == 1
+                       : map.OwnerOf(needs.slots.front()) == map.OwnerOf(needs.slots.back());
+  if (has_one_owner) return Route(client, command, words, needs.slots);
+  StartGather(client, command, 1);
+  groups_.Start(client, command, words);
+}
+
+CommandContext Router::ContextOf(const RequestHeader& request, std::string& out) {
+  return {.shard = shard_,
+          .router = *this,
+          .client = nullptr,
+          .reply = RespWriter(out, static_cast<RespVersion>(request.resp_version)),
+          .db = request.db,
+          .now = shard_.now(),
+          .client_id = request.from.client};
+}
+
+std::string_view Router::GrowthRefusal(const CommandSpec& command) const {
+  return (command.flags & kGrows) == 0 ? std::string_view() : shard_.GrowthRefusal();
 }
 
 Router::Outcome Router::Run(const RequestHeader& request, Client* client, Args words,
                             std::string& out) {
   const CommandSpec& command = *request.command;
   const size_t mark = out.size();
-  CommandContext ctx{.shard = shard_,
-                     .router = *this,
-                     .client = client,
-                     .reply = RespWriter(out, static_cast<RespVersion>(request.resp_version)),
-                     .db = request.db,
-                     .now = shard_.now(),
-                     .client_id = request.from.client};
+  CommandContext ctx = ContextOf(request, out);
+  ctx.client = client;
   const auto first_key = static_cast<size_t>(command.keys.first);
   if (first_key > 0 && words.size() > first_key) {
     ctx.place = shard_.At(request.db, words[first_key]);
     if ((command.flags & kStock) != 0 && !shard_.PrepareStock(ctx))
       return {.parked = true, .gate = 0};
   }
-  if ((command.flags & kGrows) != 0 && !shard_.MayGrow()) {
-    ctx.reply.Error(shard_.GrowthRefusal());
+  if (const std::string_view refusal = GrowthRefusal(command); !refusal.empty()) {
+    ctx.reply.Error(refusal);
+  } else if (command.decide != nullptr) {
+    GroupContext group(command, ctx, words);
+    command.decide(group, words);
   } else {
     command.run(ctx, words);
   }
   if (out.size() > mark && out[mark] == '-') shard_.metrics().error_replies.Add();
   return {.parked = false, .gate = ctx.gate};
-}
-
-void Router::Park(Slot slot, const RequestHeader& request, Args words) {
-  std::string packed;
-  AppendRequest(packed, request, words);
-  parked_[slot].push_back(std::move(packed));
-  shard_.metrics().parked.Add();
 }
 
 // ---- several shards
@@ -218,65 +251,91 @@ void Router::StartGather(Client& client, const CommandSpec& command, size_t part
 }
 
 RequestHeader Router::PartOf(const Client& client, size_t part) const {
-  return {.from = {.client = client.id,
-                   .ticket = client.gather->ticket,
-                   .part = static_cast<uint32_t>(part),
-                   .shard = shard_.id()},
-          .command = client.gather->command,
-          .db = client.db,
-          .resp_version = static_cast<uint8_t>(client.resp)};
+  RequestHeader request = HeaderOf(client, *client.gather->command);
+  request.from.ticket = client.gather->ticket;
+  request.from.part = static_cast<uint32_t>(part);
+  return request;
 }
 
 void Router::SpreadKeys(Client& client, const CommandSpec& command, Args words) {
   if (SpreadKeysHere(client, command, words)) return;
-  const auto [first, last] = KeyRange(command, words.size());
-  StartGather(client, command, last - first + 1);
-  for (size_t at = first; at <= last; ++at) {
-    const std::string_view part[] = {words[0], words[at]};
-    const ShardId owner = shard_.server().map.OwnerOf(SlotOf(words[at]));
-    AppendRequest(outboxes_[owner].requests, PartOf(client, at - first), part);
-    if (owner != shard_.id()) shard_.metrics().requests_sent.Add();
+  const size_t keys = KeyCount(command, words);
+  StartGather(client, command, keys);
+  for (size_t i = 0; i < keys; ++i) {
+    const std::string_view part[] = {words[0], KeyWord(command, words, i)};
+    Send(shard_.server().map.OwnerOf(SlotOf(part[1])), PartOf(client, i), part);
   }
 }
 
 // Without a detour when every key is ours and none has to wait.
 bool Router::SpreadKeysHere(Client& client, const CommandSpec& command, Args words) {
-  const auto [first, last] = KeyRange(command, words.size());
-  if (last - first >= kKeysAtOnceMax) return false;
-  for (size_t at = first; at <= last; ++at) {
-    const Slot slot = SlotOf(words[at]);
-    if (shard_.server().map.OwnerOf(slot) != shard_.id() || parked_.contains(slot)) return false;
-  }
-  const RequestHeader request{.from = {},
-                              .command = &command,
-                              .db = client.db,
-                              .resp_version = static_cast<uint8_t>(client.resp)};
-  std::vector<std::string> parts(last - first + 1);
-  TurnStamp gate = 0;
-  for (size_t at = first; at <= last; ++at) {
-    const std::string_view part[] = {words[0], words[at]};
-    const Outcome outcome = Run(request, nullptr, part, parts[at - first]);
-    // Only reads of stock park, and they may be asked again.
-    if (outcome.parked) return false;
-    gate = std::max(gate, outcome.gate);
+  const size_t keys = KeyCount(command, words);
+  if (keys > kKeysAtOnceMax) return false;
+  for (size_t i = 0; i < keys; ++i) {
+    const Slot slot = SlotOf(KeyWord(command, words, i));
+    if (shard_.server().map.OwnerOf(slot) != shard_.id() || !shard_.locks().Free(slot))
+      return false;
   }
   std::string& out = client.replies.tail();
   const size_t mark = out.size();
-  RespWriter reply(out, client.resp);
-  command.combine(reply, parts);
-  SealReply(client, mark, gate);
+  const Outcome outcome = RunEachKey(HeaderOf(client, command), words, out);
+  // Only reads of stock must wait, and they may be asked again.
+  if (outcome.parked) return false;
+  SealReply(client, mark, outcome.gate);
   return true;
+}
+
+Router::Outcome Router::RunEachKey(const RequestHeader& request, Args words, std::string& out) {
+  const CommandSpec& command = *request.command;
+  std::vector<std::string> parts(KeyCount(command, words));
+  Outcome whole{.parked = false, .gate = 0};
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const std::string_view part[] = {words[0], KeyWord(command, words, i)};
+    const Outcome outcome = Run(request, nullptr, part, parts[i]);
+    if (outcome.parked) return outcome;
+    whole.gate = std::max(whole.gate, outcome.gate);
+  }
+  RespWriter reply(out, static_cast<RespVersion>(request.resp_version));
+  command.combine(reply, parts);
+  return whole;
+}
+
+TurnStamp Router::RunWhole(const RequestHeader& request, Client& client, Args words,
+                           std::string& out) {
+  const CommandSpec& command = *request.command;
+  Outcome outcome{};
+  if (command.home == Home::kEachKey) {
+    outcome = RunEachKey(request, words, out);
+  } else if (command.home == Home::kEveryShard ||
+             (command.home == Home::kKey && !HasKey(command, words))) {
+    std::vector<std::string> parts(1);
+    outcome = Run(request, nullptr, words, parts[0]);
+    RespWriter reply(out, static_cast<RespVersion>(request.resp_version));
+    command.combine(reply, parts);
+  } else {
+    outcome = Run(request, command.home == Home::kClient ? &client : nullptr, words, out);
+  }
+  Invariant(!outcome.parked);
+  return outcome.gate;
 }
 
 void Router::SpreadShards(Client& client, const CommandSpec& command, Args words) {
   StartGather(client, command, outboxes_.size());
-  for (size_t shard = 0; shard < outboxes_.size(); ++shard) {
-    AppendRequest(outboxes_[shard].requests, PartOf(client, shard), words);
-    if (shard != shard_.id()) shard_.metrics().requests_sent.Add();
-  }
+  for (size_t shard = 0; shard < outboxes_.size(); ++shard)
+    Send(static_cast<ShardId>(shard), PartOf(client, shard), words);
 }
 
 // ---- letters
+
+void Router::Send(ShardId to, const RequestHeader& request, Args words) {
+  AppendRequest(outboxes_[to].requests, request, words);
+  if (to != shard_.id()) shard_.metrics().requests_sent.Add();
+}
+
+void Router::Respond(const ResponseHeader& header, std::string_view reply) {
+  answered_bytes_ += sizeof header + reply.size();
+  AppendResponse(outboxes_[header.to.shard].responses, header, reply);
+}
 
 void Router::Deliver(Letter letter) {
   if (!letter.requests.empty()) inbox_.push_back({.bytes = std::move(letter.requests)});
@@ -298,51 +357,130 @@ void Router::ServeInbox() {
 }
 
 void Router::Answer(const RequestHeader& request, Args words) {
-  const bool has_slot = request.command->home != Home::kEveryShard &&
-                        words.size() > static_cast<size_t>(request.command->keys.first);
-  const Slot slot = has_slot ? SlotOfRequest(*request.command, words) : 0;
   scratch_.clear();
-  Outcome outcome{.parked = has_slot && parked_.contains(slot), .gate = 0};
-  if (!outcome.parked) outcome = Run(request, nullptr, words, scratch_);
-  if (outcome.parked) return Park(slot, request, words);
-  answered_bytes_ += sizeof(ResponseHeader) + scratch_.size();
-  AppendResponse(outboxes_[request.from.shard].responses,
-                 {.to = request.from, .gate = outcome.gate}, scratch_);
+  TurnStamp gate = 0;
+  const auto respond = [&](ResponseKind kind) {
+    Respond({.to = request.from, .gate = gate, .kind = kind}, scratch_);
+  };
+  switch (request.kind) {
+    case RequestKind::kCommand:
+    case RequestKind::kLock:
+      return Admit(request, words);
+    case RequestKind::kGather:
+      group_part_.Gather(request, words, scratch_, gate);
+      return respond(ResponseKind::kGathered);
+    case RequestKind::kPerform:
+      group_part_.Perform(request, words, scratch_, gate);
+      return respond(ResponseKind::kPerformed);
+    case RequestKind::kApply:
+      return group_part_.Apply(words);
+    case RequestKind::kFinish:
+      group_part_.Finish(request, words);
+      retry_ = true;
+      return;
+    case RequestKind::kUnwatch:
+      return shard_.watches().Remove(request.from.client);
+  }
 }
 
-void Router::RetryParked() {
-  // Each try settles another slice of due holds; the front of a queue goes first, or nobody does.
-  std::vector<Slot> done;
-  std::vector<std::string_view> words;
-  for (auto& [slot, queue] : parked_) {
-    while (!queue.empty() && !shard_.BatchIsFull()) {
-      std::string_view packed = queue.front();
-      const RequestHeader request = TakeRequest(packed, words);
-      scratch_.clear();
-      const Outcome outcome = Run(request, nullptr, words, scratch_);
-      if (outcome.parked) break;
-      AppendResponse(outboxes_[request.from.shard].responses,
-                     {.to = request.from, .gate = outcome.gate}, scratch_);
-      queue.pop_front();
-    }
-    if (queue.empty()) done.push_back(slot);
+// ---- visits: who may be at a slot, and who waits there
+
+void Router::Admit(const RequestHeader& request, Args words) {
+  const bool idle = shard_.locks().idle();
+  if (idle && Visit(request, words)) return;
+  SlotNeeds needs;
+  if (request.kind == RequestKind::kLock) {
+    needs.slots = UnpackSlots(words[0]);
+    needs.everywhere = needs.slots.empty();
+  } else {
+    needs = SlotsOf(*request.command, words);
   }
-  for (const Slot slot : done) parked_.erase(slot);
+  if (needs.everywhere) needs.slots.clear();
+  const bool asks_for_slots = needs.everywhere || !needs.slots.empty();
+  const bool free = idle || !asks_for_slots || shard_.locks().Free(needs.slots);
+  if (!idle && free && Visit(request, words)) return;
+  retry_ |= free;  // behind a sweep, which has taken a slice
+  Wait(std::move(needs.slots), request, words);
+}
+
+// False: something is due first, and a slice of it has been done.
+bool Router::Visit(const RequestHeader& request, Args words) {
+  scratch_.clear();
+  if (request.kind == RequestKind::kLock) {
+    TurnStamp gate = 0;
+    if (!group_part_.Lock(request, words, scratch_, gate)) return false;
+    Respond({.to = request.from, .gate = gate, .kind = ResponseKind::kGrant}, scratch_);
+    return true;
+  }
+  const Outcome outcome = Run(request, nullptr, words, scratch_);
+  if (outcome.parked) return false;
+  Respond({.to = request.from, .gate = outcome.gate}, scratch_);
+  return true;
+}
+
+void Router::Wait(SlotList slots, const RequestHeader& request, Args words) {
+  SlotLocks::Visit visit{.slots = std::move(slots), .request = {}};
+  AppendRequest(visit.request, request, words);
+  shard_.locks().Enqueue(std::move(visit));
+  shard_.metrics().parked.Add();
+}
+
+// Each try of one that waits behind a sweep takes another slice of what is due.
+void Router::RetryVisits() {
+  retry_ = false;
+  SlotLocks& locks = shard_.locks();
+  std::vector<SlotLocks::VisitId> behind_sweeps;
+  std::vector<std::string_view> words;
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (const SlotLocks::VisitId id : locks.Ready()) {
+      if (std::ranges::find(behind_sweeps, id) != behind_sweeps.end()) continue;
+      if (shard_.BatchIsFull() || answered_bytes_ >= kAnsweredBytesPerTurn) {
+        retry_ = true;
+        return;
+      }
+      std::string_view packed = locks.At(id).request;
+      const RequestHeader request = TakeRequest(packed, words);
+      if (Visit(request, words)) {
+        locks.Leave(id);
+        moved = true;
+      } else {
+        behind_sweeps.push_back(id);
+      }
+    }
+  }
+  retry_ = !behind_sweeps.empty();
 }
 
 void Router::DeliverResponses(std::string_view responses) {
   while (!responses.empty()) {
     std::string_view reply;
     const ResponseHeader header = TakeResponse(responses, reply);
-    const auto at = clients_.find(header.to.client);
-    if (at == clients_.end()) continue;  // it left
-    Client& client = *at->second;
-    MarkDirty(client);
-    if (header.to.part == kWholeReply) {
-      client.replies.Fulfil(header.to.ticket, reply, header.gate);
-    } else {
-      FinishPart(client, header, reply);
+    switch (header.kind) {
+      case ResponseKind::kReply:
+        TakeReply(header, reply);
+        break;
+      case ResponseKind::kGrant:
+        groups_.OnGrant(header, reply);
+        break;
+      case ResponseKind::kGathered:
+        groups_.OnGathered(header, reply);
+        break;
+      case ResponseKind::kPerformed:
+        groups_.OnPerformed(header, reply);
+        break;
     }
+  }
+}
+
+void Router::TakeReply(const ResponseHeader& header, std::string_view reply) {
+  Client* const client = FindClient(header.to.client);
+  if (client == nullptr) return;  // it left
+  MarkDirty(*client);
+  if (header.to.part == kWholeReply) {
+    client->replies.Fulfil(header.to.ticket, reply, header.gate);
+  } else {
+    FinishPart(*client, header, reply);
   }
 }
 
@@ -353,6 +491,10 @@ void Router::FinishPart(Client& client, const ResponseHeader& header, std::strin
   gather.gate = std::max<Index>(gather.gate, header.gate);
   if (--gather.parts_missing > 0) return;
   const auto whole = std::move(client.gather);
+  if (whole->command->combine == nullptr) {  // a group's only part
+    client.replies.Fulfil(whole->ticket, whole->parts[0], whole->gate);
+    return client.sink->OnResume();
+  }
   std::string combined;
   RespWriter writer(combined, client.resp);
   whole->command->combine(writer, whole->parts);
@@ -381,13 +523,14 @@ void Router::Work() {
     Deliver(std::move(letter));
   }
   ServeInbox();
-  if (!parked_.empty()) RetryParked();
+  if (retry_) RetryVisits();
   shard_.Sweep();
 }
 
 void Router::EndTurn() {
   answered_bytes_ = 0;
   shard_.PushBatch();  // (1)
+  groups_.SendFinishes();
 
   const AckGate& gate = shard_.gate();
   for (Letter& letter : outboxes_) ResolveResponses(letter.responses, gate);  // (2)

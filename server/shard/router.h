@@ -15,44 +15,58 @@
 #pragma once
 
 #include <deque>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_map.h>
 
 #include "server/command.h"
 #include "server/shard/client.h"
+#include "server/shard/group_part.h"
+#include "server/shard/groups.h"
 #include "server/shard/letters.h"
 #include "server/shard/shard.h"
+#include "server/shard/transactions.h"
 
 namespace holdfast {
 
 class Router {
  public:
+  struct Outcome {
+    bool parked;  // it must wait behind a sweep, and is to be run again
+    TurnStamp gate;
+  };
+
   Router(Shard& shard, Post& post);
 
   // The client must stay until Remove; from then on replies to it are dropped.
   void Add(Client& client);
   void Remove(Client& client);
   const absl::flat_hash_map<uint64_t, Client*>& clients() const { return clients_; }
+  Client* FindClient(uint64_t id) const;
 
   // Requires: !client.blocked(), words not empty.
   void Execute(Client& client, Args words);
 
   // An error that is no command's: a malformed request.
   void ReplyError(Client& client, std::string_view text);
+  void ReplyRaw(Client& client, std::string_view reply);
+  // What stands in the client's queue behind `mark` is a reply that waits for `gate`.
+  void SealReply(Client& client, size_t mark, TurnStamp gate);
+
+  Transactions& transactions() { return transactions_; }
 
   // What another shard (or this one, a turn ago) sent. Its requests are served in order, as many a
   // turn as their replies' size allows.
   void Deliver(Letter letter);
 
-  // The clock moved, or there is work left: parked commands are tried again, sweeps take a slice.
+  // The clock moved, or there is work left: waiting visits are tried again, sweeps take a slice.
   void Work();
   // More to do without waiting for anything.
   bool HasWork() const {
-    return !parked_.empty() || !to_self_.empty() || !inbox_.empty() || shard_.HasWork();
+    return retry_ || !to_self_.empty() || !inbox_.empty() || shard_.HasWork();
   }
 
   void EndTurn();
@@ -61,34 +75,49 @@ class Router {
 
   Shard& shard() { return shard_; }
 
- private:
-  struct Outcome {
-    bool parked;
-    TurnStamp gate;
-  };
+  // ---- for groups and transactions
 
+  CommandContext ContextOf(const RequestHeader& request, std::string& out);
+  // Runs a command where it stands, without asking who is at its slots.
+  Outcome Run(const RequestHeader& request, Client* client, Args words, std::string& out);
+  // The same with the parts of a combined one. Requires: all of them are this shard's.
+  TurnStamp RunWhole(const RequestHeader& request, Client& client, Args words, std::string& out);
+  // Why the command may not grow anything now; empty: it may.
+  std::string_view GrowthRefusal(const CommandSpec& command) const;
+  void Send(ShardId to, const RequestHeader& request, Args words);
+  void Respond(const ResponseHeader& header, std::string_view reply);
+  // The client waits for so many parts of a reply.
+  void StartGather(Client& client, const CommandSpec& command, size_t parts);
+
+ private:
   std::string Refusal(const Client& client, const CommandSpec* command, Args words) const;
+  void Dispatch(Client& client, const CommandSpec& command, Args words);
   void RunOnClient(Client& client, const CommandSpec& command, Args words);
-  void Route(Client& client, const CommandSpec& command, Args words, Slot slot);
+  void Route(Client& client, const CommandSpec& command, Args words, std::span<const Slot> slots);
+  void RouteGroup(Client& client, const CommandSpec& command, Args words);
   void SpreadKeys(Client& client, const CommandSpec& command, Args words);
   bool SpreadKeysHere(Client& client, const CommandSpec& command, Args words);
   void SpreadShards(Client& client, const CommandSpec& command, Args words);
-  void StartGather(Client& client, const CommandSpec& command, size_t parts);
+  RequestHeader HeaderOf(const Client& client, const CommandSpec& command) const;
   RequestHeader PartOf(const Client& client, size_t part) const;
+  Outcome RunEachKey(const RequestHeader& request, Args words, std::string& out);
 
-  Outcome Run(const RequestHeader& request, Client* client, Args words, std::string& out);
-  void Park(Slot slot, const RequestHeader& request, Args words);
   void Answer(const RequestHeader& request, Args words);
-  void RetryParked();
+  void Admit(const RequestHeader& request, Args words);
+  bool Visit(const RequestHeader& request, Args words);
+  void Wait(SlotList slots, const RequestHeader& request, Args words);
+  void RetryVisits();
   void ServeInbox();
   void DeliverResponses(std::string_view responses);
+  void TakeReply(const ResponseHeader& header, std::string_view reply);
   void FinishPart(Client& client, const ResponseHeader& header, std::string_view reply);
-  void SealReply(Client& client, size_t mark, TurnStamp gate);
   void MarkDirty(Client& client);
-  Slot SlotOfRequest(const CommandSpec& command, Args words) const;
 
   Shard& shard_;
   Post& post_;
+  GroupPart group_part_;
+  Groups groups_;
+  Transactions transactions_;
   absl::flat_hash_map<uint64_t, Client*> clients_;
   std::vector<Client*> dirty_;
   std::vector<Client*> gated_;
@@ -102,10 +131,8 @@ class Router {
   };
   std::deque<Requests> inbox_;
   size_t answered_bytes_ = 0;  // this turn, to other shards and in parts
-
-  // Requests that wait behind a sweep, packed as in a letter, by slot: whatever comes for the slot
-  // queues up behind them, so that commands to one slot take effect in order.
-  absl::btree_map<Slot, std::deque<std::string>> parked_;
+  // A visit may go in, or try again: a slot was let go, or a sweep took a slice.
+  bool retry_ = false;
 
   std::string scratch_;                  // a reply on its way into a letter
   std::vector<std::string_view> words_;  // of a delivered request

@@ -1,6 +1,7 @@
 #include "server/shard/shard.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace holdfast {
 namespace {
@@ -73,17 +74,24 @@ Entry* Shard::Find(CommandContext& ctx, const KeyPlace& place) {
 }
 
 Entry* Shard::Peek(CommandContext& ctx, const KeyPlace& place) {
-  ctx.WaitForRead(keyspace_.gated_stamp(place.slot));
-  Entry* entry = keyspace_.Find(place);
-  if (entry != nullptr && entry->IsPast(now_.now)) {
-    CommitKey(place, KeyExpired{});
-    metrics_.expired_keys.Add();
-    entry = nullptr;
-  }
-  // That it is a SKU is news that a crash can undo, too.
-  if (entry != nullptr && entry->type() == KeyType::kStock)
-    ctx.WaitForRead(entry->item().any_stamp);
+  Entry* const entry = Live(place);
+  ctx.WaitForRead(ReadStamp(place, entry));
   return entry;
+}
+
+Entry* Shard::Live(const KeyPlace& place) {
+  Entry* const entry = keyspace_.Find(place);
+  if (entry == nullptr || !entry->IsPast(now_.now)) return entry;
+  CommitKey(place, KeyExpired{});
+  metrics_.expired_keys.Add();
+  return nullptr;
+}
+
+// That a key is a SKU is news that a crash can undo, too.
+TurnStamp Shard::ReadStamp(const KeyPlace& place, const Entry* entry) {
+  const TurnStamp stamp = keyspace_.gated_stamp(place.slot);
+  if (entry == nullptr || entry->type() != KeyType::kStock) return stamp;
+  return std::max(stamp, entry->item().any_stamp);
 }
 
 bool Shard::PrepareStock(CommandContext& ctx) {
@@ -105,19 +113,19 @@ void Shard::CreateStock(CommandContext& ctx, const ItemCreated& created) {
   Record(ctx.place, created, gates_stock_);
   keyspace_.Apply(ctx.place, created);
   ctx.item = keyspace_.FindStock(ctx.place);
-  if (!gates_stock_) return;
-  holdfast::Stamp(*ctx.item, created, gate_.Current());
-  ctx.WaitForChange(gate_.Current());
+  if (!gates_stock_ || captures()) return;
+  holdfast::Stamp(*ctx.item, created, stamp());
+  ctx.WaitForChange(stamp());
 }
 
 void Shard::DropStock(CommandContext& ctx, const ItemDropped& dropped) {
   Record(ctx.place, dropped, gates_stock_);
   keyspace_.Apply(ctx.place, dropped);
   ctx.item = nullptr;
-  if (!gates_stock_) return;
+  if (!gates_stock_ || captures()) return;
   // That the SKU is gone is told by the slot's stamp.
-  keyspace_.gated_stamp(ctx.place.slot) = gate_.Current();
-  ctx.WaitForChange(gate_.Current());
+  keyspace_.gated_stamp(ctx.place.slot) = stamp();
+  ctx.WaitForChange(stamp());
 }
 
 std::string_view Shard::GrowthRefusal() const {
@@ -132,23 +140,80 @@ std::string_view Shard::GrowthRefusal() const {
   return {};
 }
 
+// ---- groups
+
+bool Shard::SettleForGroup(std::string_view sku) {
+  const KeyPlace place = At(kStockDb, sku);
+  Item* const item = keyspace_.FindStock(place);
+  return item == nullptr || !Settle(place, *item) || !HasDue(*item, now_);
+}
+
+void Shard::BeginCapture(Pending& group, Instant granted_at) {
+  Invariant(!captures());
+  pending_ = &group;
+  now_outside_group_ = std::exchange(now_, granted_at);
+}
+
+void Shard::EndCapture() {
+  Invariant(captures());
+  pending_ = &batch_;
+  now_ = now_outside_group_;
+  Publish();
+}
+
+void Shard::ApplyOfGroup(std::string_view mutations) {
+  ByteReader bytes(mutations);
+  MutationView mutation{};
+  while (NextMutation(bytes, mutation)) {
+    if (!watches_.empty()) watches_.Touch(mutation.place.db, mutation.place.key);
+    const bool applied = keyspace_.ApplyView(mutation);
+    Invariant(applied);
+  }
+  Invariant(!bytes.failed());
+  Publish();
+}
+
+void Shard::PushOfGroup(const Pending& group) {
+  if (group.mutations.empty()) return;
+  changed_ = true;
+  if (!keeps_) return;
+  batch_.mutations += group.mutations;
+  batch_.gated |= group.gated;
+}
+
+void Shard::GateGroup(const SlotList& slots, std::span<const std::string> skus, Index index) {
+  const TurnStamp stamp = StampFor(index);
+  if (stamp == 0) return;
+  const auto raise = [&](uint64_t& old) { old = std::max(old, stamp); };
+  for (const Slot slot : slots) raise(keyspace_.gated_stamp(slot));
+  for (const std::string& sku : skus) {
+    Item* const item = keyspace_.FindStock(At(kStockDb, sku));
+    if (item == nullptr) continue;
+    raise(item->any_stamp);
+    raise(item->available_stamp);
+  }
+  if (!slots.empty()) return;
+  for (int slot = server_.map.FirstSlot(id_); slot < server_.map.FirstSlot(id_ + 1); ++slot)
+    raise(keyspace_.gated_stamp(static_cast<Slot>(slot)));
+}
+
 // ---- turns
 
 void Shard::PushBatch() {
   metrics_.turns.Add();
   if (!changed_) return;
   Publish();
-  const Index index =
-      server_.log.Push({.mutations = batch_, .gated = batch_gated_, .server_time = now_.now});
+  const Index index = server_.log.Push(
+      {.mutations = batch_.mutations, .gated = batch_.gated, .server_time = now_.now});
   gate_.Pushed(index);
   gate_.Advance(AckedIndex(server_.log));
   metrics_.batches.Add();
   changed_ = false;
-  batch_gated_ = false;
-  if (batch_.capacity() > kBatchBytesKept) {
-    batch_ = {};
+  batch_.gated = false;
+  if (batch_.mutations.capacity() > kBatchBytesKept) {
+    batch_.mutations = {};
   } else {
-    batch_.clear();
+    batch_.mutations.clear();
   }
   watch_.StartLap();
 }
@@ -206,13 +271,13 @@ void Shard::SweepDue() {
     const size_t looked_at = keyspace_.CollectDue(
         now_.now, kSweepStep,
         [&](const KeyPlace& place) {
-          if (BatchIsFull()) return;  // it comes again
+          if (BatchIsFull() || locks_.Held(place.slot)) return;  // it comes again
           CommitKey(place, KeyExpired{});
           metrics_.expired_keys.Add();
           ++records;
         },
         [&](const KeyPlace& place, Item& item) {
-          if (BatchIsFull()) return;
+          if (BatchIsFull() || locks_.Held(place.slot)) return;
           if (Settle(place, item) || Forget(place, item)) records += kSweepMax;
         });
     if (BatchIsFull()) break;

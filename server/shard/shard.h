@@ -5,6 +5,7 @@
 // Owner thread: one.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,8 @@
 #include "server/shard/ack_gate.h"
 #include "server/shard/command_watch.h"
 #include "server/shard/shard_map.h"
+#include "server/shard/slot_locks.h"
+#include "server/shard/watches.h"
 #include "storage/base/random.h"
 #include "storage/core/item.h"
 #include "storage/core/keyspace.h"
@@ -35,7 +38,9 @@ class Shard {
   ErrorStats& errors() { return server_.stats[id_].errors; }
   CommandStats& command_stats() { return server_.stats[id_].commands; }
   Keyspace& keyspace() { return keyspace_; }
-  const AckGate& gate() const { return gate_; }
+  AckGate& gate() { return gate_; }
+  SlotLocks& locks() { return locks_; }
+  Watches& watches() { return watches_; }
 
   const Config& config() const { return config_; }
   void SetConfig(const Config& config);
@@ -69,6 +74,11 @@ class Shard {
   Entry* Peek(CommandContext& ctx) { return Peek(ctx, ctx.place); }
   Entry* Peek(CommandContext& ctx, const KeyPlace& place);
 
+  // The same without a word on who waits for what.
+  Entry* Live(const KeyPlace& place);
+  // What whoever tells of this key waits for.
+  TurnStamp ReadStamp(const KeyPlace& place, const Entry* entry);
+
   // Fills ctx.item, with nothing due on it. False: too many holds are due for one command; it must
   // wait while the sweep takes them in slices.
   [[nodiscard]] bool PrepareStock(CommandContext& ctx);
@@ -79,14 +89,14 @@ class Shard {
   template <typename M>
   void Commit(CommandContext& ctx, const M& mutation) {
     CommitKey(ctx.place, mutation);
-    if (gates_keys_) ctx.WaitForChange(gate_.Current());
+    if (gates_keys_) ctx.WaitForChange(stamp());
   }
 
   // Of the SKU ctx.item.
   template <typename M>
   void CommitStock(CommandContext& ctx, const M& mutation) {
     CommitItem(ctx.place, *ctx.item, mutation);
-    if (gates_stock_) ctx.WaitForChange(gate_.Current());
+    if (gates_stock_) ctx.WaitForChange(stamp());
   }
 
   void CreateStock(CommandContext& ctx, const ItemCreated& created);
@@ -97,11 +107,34 @@ class Shard {
   bool MayGrow() const { return GrowthRefusal().empty(); }
   std::string_view GrowthRefusal() const;
 
+  // ---- groups: changes to held slots
+
+  // Mutations on their way into the log.
+  struct Pending {
+    std::string mutations;
+    bool gated = false;
+  };
+
+  // A slice of what is due on the SKU, if there is one; false while there is more.
+  [[nodiscard]] bool SettleForGroup(std::string_view sku);
+  // From here to EndCapture commits go into `group` and not into the turn's batch, and time stands
+  // where it stood when the slots were granted.
+  void BeginCapture(Pending& group, Instant granted_at);
+  void EndCapture();
+  // Changes held keys; the group's coordinator pushes them.
+  void ApplyOfGroup(std::string_view mutations);
+  // Puts a group into the turn's batch.
+  void PushOfGroup(const Pending& group);
+  bool GatesKeys() const { return gates_keys_; }
+  // From now on whoever looks at these slots or SKUs waits for this index, pushed elsewhere.
+  void GateGroup(const SlotList& slots, std::span<const std::string> skus, Index index);
+  TurnStamp StampFor(Index index) { return gate_.StampFor(index, changed_); }
+
   // ---- turns
 
   void PushBatch();
   // The batch is as large as a record should be: end the turn here.
-  bool BatchIsFull() const { return batch_.size() >= kBatchBytesMax; }
+  bool BatchIsFull() const { return batch_.mutations.size() >= kBatchBytesMax; }
   void OnAcked(Index acked) { gate_.Advance(acked); }
 
   // A slice of what is due: holds that expire, records to forget, keys past their deadline.
@@ -120,26 +153,32 @@ class Shard {
 
   void StartGrace();
 
+  // A change waits for the turn that it is made in. One of a group waits for the turn in which the
+  // group's coordinator pushes it; until then its slot is held, and GateGroup says which it was.
+  bool captures() const { return pending_ != &batch_; }
+  TurnStamp stamp() const { return captures() ? 0 : gate_.Current(); }
+
   template <typename M>
   void Record(const MutationPlace& place, const M& mutation, bool gated) {
-    changed_ = true;
+    changed_ |= !captures();
+    if (!watches_.empty()) watches_.Touch(place.db, place.key);
     if (!keeps_) return;
-    AppendMutation(batch_, place, mutation);
-    batch_gated_ |= gated;
+    AppendMutation(pending_->mutations, place, mutation);
+    pending_->gated |= gated;
   }
 
   template <typename M>
   void CommitKey(const KeyPlace& place, const M& mutation) {
     Record(place, mutation, gates_keys_);
     keyspace_.Apply(place, mutation);
-    if (gates_keys_) keyspace_.gated_stamp(place.slot) = gate_.Current();
+    if (gates_keys_ && !captures()) keyspace_.gated_stamp(place.slot) = stamp();
   }
 
   template <typename M>
   void CommitItem(const KeyPlace& place, Item& item, const M& mutation) {
     Record(place, mutation, gates_stock_);
     keyspace_.Apply(place, mutation);
-    Stamp(item, mutation, gates_stock_ ? gate_.Current() : 0);
+    if (!captures()) Stamp(item, mutation, gates_stock_ ? stamp() : 0);
   }
   template <typename... M>
   void CommitItem(const KeyPlace& place, Item& item, const std::variant<M...>& mutation) {
@@ -169,8 +208,12 @@ class Shard {
   Instant now_{};
   Random chance_;
 
-  std::string batch_;  // the turn's mutations
-  bool batch_gated_ = false;
+  SlotLocks locks_;
+  Watches watches_;
+
+  Pending batch_;                // the turn's
+  Pending* pending_ = &batch_;   // where commits go
+  Instant now_outside_group_{};  // while they go to a group
   bool changed_ = false;
 
   bool sweep_unfinished_ = false;

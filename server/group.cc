@@ -1,0 +1,63 @@
+#include "server/group.h"
+
+#include "server/shard/key_dump.h"
+
+namespace holdfast {
+namespace {
+
+std::string NameOf(DbIndex db, std::string_view key) {
+  std::string name(1, static_cast<char>(db));
+  name += key;
+  return name;
+}
+
+}  // namespace
+
+size_t KeyCount(const CommandSpec& command, Args args) {
+  if (command.keys.first <= 0) return 0;
+  const auto first = static_cast<size_t>(command.keys.first);
+  const size_t end = command.keys.last >= 0
+                         ? static_cast<size_t>(command.keys.last) + 1
+                         : args.size() + 1 - static_cast<size_t>(-command.keys.last);
+  const auto step = static_cast<size_t>(command.keys.step);
+  return end <= first ? 0 : (std::min(end, args.size()) - first + step - 1) / step;
+}
+
+// ---- gathered
+
+void GatheredKeys::Add(DbIndex db, std::string_view key, std::string_view dump) {
+  Key gathered;
+  gathered.view = ReadKeyDump(db, key, dump, gathered.entry);
+  keys_.insert_or_assign(NameOf(db, key), std::move(gathered));
+}
+
+const KeyView& GatheredKeys::Look(DbIndex db, std::string_view key) const {
+  const auto found = keys_.find(NameOf(db, key));
+  Invariant(found != keys_.end());
+  return found->second.view;
+}
+
+void GatheredKeys::NoteDeleted(DbIndex db, std::string_view key) {
+  const auto found = keys_.find(NameOf(db, key));
+  Invariant(found != keys_.end());
+  found->second = {};
+}
+
+// ---- one command
+
+KeyView GroupContext::Look(size_t i) {
+  const DbIndex db = KeyDb(command_, args_, i, here_.db);
+  if (gathered_ != nullptr) return gathered_->Look(db, key(i));
+  const Entry* const entry = here_.shard.Find(here_, here_.shard.At(db, key(i)));
+  if (entry == nullptr) return {};
+  return {.exists = true, .type = entry->type(), .deadline = entry->deadline(), .entry = entry};
+}
+
+KeyView GroupContext::Read(size_t i) {
+  const KeyView view = Look(i);
+  ShardMetrics& counts = metrics();
+  (view.exists ? counts.keyspace_hits : counts.keyspace_misses).Add();
+  return view;
+}
+
+}  // namespace holdfast

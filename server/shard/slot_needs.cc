@@ -1,0 +1,55 @@
+#include "server/shard/slot_needs.h"
+
+#include <algorithm>
+
+#include "server/group.h"
+#include "storage/base/parse_int.h"
+
+namespace holdfast {
+
+void SlotNeeds::Add(std::span<const Slot> more) {
+  slots.insert(slots.end(), more.begin(), more.end());
+  std::ranges::sort(slots);
+  slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
+}
+
+void SlotNeeds::Add(const SlotNeeds& more) {
+  everywhere |= more.everywhere;
+  Add(more.slots);
+}
+
+Slot SlotOfRequest(const CommandSpec& command, Args words) {
+  if (command.home == Home::kCursor) {
+    // A malformed cursor is answered by the command itself, wherever it runs.
+    return SlotOfCursor(ParseUint64(words[1]).value_or(0));
+  }
+  return SlotOf(words[static_cast<size_t>(command.keys.first)]);
+}
+
+SlotNeeds SlotsOf(const CommandSpec& command, Args words) {
+  SlotNeeds needs;
+  needs.everywhere = (command.flags & kEverywhere) != 0;
+  switch (command.home) {
+    case Home::kClient:
+    case Home::kTransaction:
+    case Home::kEveryShard:
+      break;
+    case Home::kCursor:
+      needs.slots.push_back(SlotOfRequest(command, words));
+      break;
+    case Home::kKey:
+      if (HasKey(command, words)) needs.slots.push_back(SlotOfRequest(command, words));
+      break;
+    case Home::kEachKey:
+    case Home::kGroup: {
+      SlotList all;
+      for (size_t i = 0; i < KeyCount(command, words); ++i)
+        all.push_back(SlotOf(KeyWord(command, words, i)));
+      needs.Add(all);
+      break;
+    }
+  }
+  return needs;
+}
+
+}  // namespace holdfast

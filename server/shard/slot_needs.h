@@ -1,0 +1,25 @@
+// Which slots a command line touches, by its row alone.
+#pragma once
+
+#include <span>
+
+#include "server/command.h"
+#include "server/shard/slot_locks.h"
+#include "storage/base/slot.h"
+
+namespace holdfast {
+
+struct SlotNeeds {
+  SlotList slots;  // ascending, each once
+  bool everywhere = false;
+
+  void Add(const SlotNeeds& more);
+  void Add(std::span<const Slot> more);
+};
+
+SlotNeeds SlotsOf(const CommandSpec& command, Args words);
+
+// Where a command with one home runs. Requires: it has a key, or is a SCAN.
+Slot SlotOfRequest(const CommandSpec& command, Args words);
+
+}  // namespace holdfast

@@ -1,0 +1,146 @@
+#include "server/shard/transactions.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "server/group.h"
+#include "server/shard/groups.h"
+#include "server/shard/router.h"
+#include "storage/base/parse_int.h"
+
+namespace holdfast {
+
+bool QueuedCommand::IsOfSku() const {
+  return (command->flags & kStock) != 0 && HasKey(*command, words);
+}
+
+bool TransactionReader::Next(QueuedCommand& queued) {
+  if (rest_.empty()) return false;
+  queued.command = TakeRequest(rest_, queued.words).command;
+  queued.db = db_;
+  if ((queued.command->flags & kSelects) != 0) {
+    const auto db = ParseInt64(queued.words[1]);
+    if (db && *db >= 0 && *db < kDatabases) db_ = static_cast<DbIndex>(*db);
+  }
+  return true;
+}
+
+bool Transactions::Watch(Client& client, const CommandSpec& command, Args words) {
+  if (client.transaction != nullptr) {
+    router_.ReplyError(client, "ERR WATCH inside MULTI is not allowed");
+    return false;
+  }
+  for (size_t i = 0; i < KeyCount(command, words); ++i)
+    client.watched.push_back(SlotOf(KeyWord(command, words, i)));
+  return true;
+}
+
+void Transactions::Unwatch(Client& client) {
+  std::vector<ShardId> owners;
+  for (const Slot slot : client.watched) owners.push_back(shard_.server().map.OwnerOf(slot));
+  client.watched.clear();
+  std::ranges::sort(owners);
+  owners.erase(std::unique(owners.begin(), owners.end()), owners.end());
+  for (const ShardId owner : owners) {
+    if (owner == shard_.id()) {
+      shard_.watches().Remove(client.id);
+      continue;
+    }
+    router_.Send(owner,
+                 {.from = {.client = client.id, .ticket = 0, .part = 0, .shard = shard_.id()},
+                  .command = nullptr,
+                  .db = 0,
+                  .resp_version = 0,
+                  .kind = RequestKind::kUnwatch},
+                 {});
+  }
+}
+
+void Transactions::Queue(Client& client, const CommandSpec& command, Args words) {
+  Transaction& transaction = *client.transaction;
+  const RequestHeader header{.from = {}, .command = &command, .db = 0, .resp_version = 0};
+  AppendRequest(transaction.requests, header, words);
+  ++transaction.commands;
+  if (transaction.requests.size() > static_cast<size_t>(shard_.config().proto_max_bulk_len)) {
+    transaction.requests = {};
+    transaction.broken = true;
+    return router_.ReplyError(client, "ERR the queued commands are larger than proto-max-bulk-len");
+  }
+  router_.ReplyRaw(client, "+QUEUED\r\n");
+}
+
+void Transactions::Execute(Client& client, const CommandSpec& exec) {
+  if (client.transaction == nullptr) return router_.ReplyError(client, "ERR EXEC without MULTI");
+  const std::unique_ptr<Transaction> transaction = std::move(client.transaction);
+  if (transaction->broken) {
+    Unwatch(client);
+    return router_.ReplyError(client,
+                              "EXECABORT Transaction discarded because of previous errors.");
+  }
+  SlotNeeds needs;
+  needs.Add(client.watched);
+  TransactionReader reader(transaction->requests, client.db);
+  QueuedCommand queued;
+  while (reader.Next(queued)) needs.Add(SlotsOf(*queued.command, queued.words));
+  if (!IsReadyHere(*transaction, needs, client.db)) {
+    router_.StartGather(client, exec, 1);
+    return groups_.StartTransaction(client, *transaction);
+  }
+  const bool stand = WatchedKeysStand(client);
+  Unwatch(client);
+  stand ? RunHere(client, *transaction)
+        : router_.ReplyRaw(client, client.resp == RespVersion::kResp3 ? "_\r\n" : "*-1\r\n");
+}
+
+bool Transactions::IsReadyHere(const Transaction& transaction, const SlotNeeds& needs, DbIndex db) {
+  const ShardMap& map = shard_.server().map;
+  const auto is_ours = [&](Slot slot) { return map.OwnerOf(slot) == shard_.id(); };
+  TransactionReader reader(transaction.requests, db);
+  QueuedCommand queued;
+  const bool alone = map.shards() == 1;
+  while (reader.Next(queued)) {
+    const Home home = queued.command->home;
+    const bool has_home =
+        home == Home::kClient || !SlotsOf(*queued.command, queued.words).slots.empty();
+    if (!alone && !has_home) return false;  // it asks every shard
+  }
+  if (needs.everywhere) return alone && shard_.locks().idle();
+  if (!std::ranges::all_of(needs.slots, is_ours)) return false;
+  if (!needs.slots.empty() && !shard_.locks().Free(needs.slots)) return false;
+  // What is due on its SKUs goes first; where that takes more than a slice, it waits as a group.
+  TransactionReader again(transaction.requests, db);
+  while (again.Next(queued)) {
+    if (queued.IsOfSku() && !shard_.SettleForGroup(KeyWord(*queued.command, queued.words, 0)))
+      return false;
+  }
+  return true;
+}
+
+// A key that has meanwhile expired was changed, too.
+bool Transactions::WatchedKeysStand(const Client& client) {
+  if (client.watched.empty()) return true;
+  for (const Watches::Key& key : shard_.watches().KeysOf(client.id))
+    shard_.Live(shard_.At(key.db, key.name));
+  return !shard_.watches().Broken(client.id);
+}
+
+void Transactions::RunHere(Client& client, const Transaction& transaction) {
+  std::string& out = client.replies.tail();
+  const size_t mark = out.size();
+  RespWriter(out, client.resp).Array(transaction.commands);
+  TurnStamp gate = 0;
+  TransactionReader reader(transaction.requests, client.db);
+  QueuedCommand queued;
+  while (reader.Next(queued)) {
+    const RequestHeader header{
+        .from = {.client = client.id, .ticket = 0, .part = kWholeReply, .shard = shard_.id()},
+        .command = queued.command,
+        .db = queued.db,
+        .resp_version = static_cast<uint8_t>(client.resp)};
+    gate = std::max(gate, router_.RunWhole(header, client, queued.words, out));
+  }
+  router_.SealReply(client, mark, gate);
+}
+
+}  // namespace holdfast

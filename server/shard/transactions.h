@@ -1,0 +1,63 @@
+// Transactions: MULTI queues commands, EXEC runs them at one instant. Where all their keys are ours
+// and nobody is at them, they run one after the other in this turn; else as a group
+// (server/shard/groups.h).
+//
+// Owner thread: the client's shard.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "server/command.h"
+#include "server/shard/client.h"
+#include "server/shard/slot_needs.h"
+
+namespace holdfast {
+
+class Groups;
+class Router;
+
+struct QueuedCommand {
+  const CommandSpec* command = nullptr;
+  DbIndex db = 0;  // in which it will run: a SELECT before it counts
+  std::vector<std::string_view> words;
+
+  bool IsOfSku() const;
+};
+
+// Walks the queue. Words point into it.
+class TransactionReader {
+ public:
+  TransactionReader(std::string_view requests, DbIndex db) : rest_(requests), db_(db) {}
+  bool Next(QueuedCommand& queued);
+
+ private:
+  std::string_view rest_;
+  DbIndex db_;
+};
+
+class Transactions {
+ public:
+  Transactions(Router& router, Shard& shard, Groups& groups)
+      : router_(router), shard_(shard), groups_(groups) {}
+
+  // Requires: client.transaction.
+  void Queue(Client& client, const CommandSpec& command, Args words);
+  void Execute(Client& client, const CommandSpec& exec);
+
+  // WATCH, before its keys are told to their shards. False: it was answered with an error.
+  bool Watch(Client& client, const CommandSpec& command, Args words);
+  // UNWATCH, and what ends a transaction or a connection.
+  void Unwatch(Client& client);
+
+ private:
+  bool IsReadyHere(const Transaction& transaction, const SlotNeeds& needs, DbIndex db);
+  bool WatchedKeysStand(const Client& client);
+  void RunHere(Client& client, const Transaction& transaction);
+
+  Router& router_;
+  Shard& shard_;
+  Groups& groups_;
+};
+
+}  // namespace holdfast
