@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "server/commands/keys.h"
 #include "server/commands/ranges.h"
 #include "server/commands/tables.h"
+#include "server/group.h"
 #include "storage/base/parse_int.h"
 #include "storage/core/key_mutations.h"
 
@@ -279,7 +281,56 @@ void CmdBitField(CommandContext& ctx, Args args) { RunBitField(ctx, args, /*may_
 
 void CmdBitFieldRo(CommandContext& ctx, Args args) { RunBitField(ctx, args, /*may_write=*/false); }
 
+// ---- BITOP
+
+std::optional<BitOperation> BitOperationOf(std::string_view word) {
+  if (EqualsIgnoreCase(word, "AND")) return BitOperation::kAnd;
+  if (EqualsIgnoreCase(word, "OR")) return BitOperation::kOr;
+  if (EqualsIgnoreCase(word, "XOR")) return BitOperation::kXor;
+  if (EqualsIgnoreCase(word, "NOT")) return BitOperation::kNot;
+  return std::nullopt;
+}
+
+// The first key takes the result, the others are the sources.
+void BitOp(GroupContext& ctx, Args args) {
+  const auto operation = BitOperationOf(args[1]);
+  if (!operation) return ctx.reply().Error(kSyntaxError);
+  if (*operation == BitOperation::kNot && ctx.keys() != 2) {
+    return ctx.reply().Error("ERR BITOP NOT must be called with a single source key.");
+  }
+  std::vector<std::string_view> sources;
+  for (size_t i = 1; i < ctx.keys(); ++i) {
+    const KeyView source = ctx.Read(i);
+    if (source.exists && source.type != KeyType::kString) {
+      return ctx.reply().Error(kWrongTypeError);
+    }
+    sources.push_back(source.exists ? source.entry->string() : std::string_view{});
+  }
+  const KeyView destination = ctx.Look(0);
+  if (destination.exists && destination.type == KeyType::kStock) {
+    return ctx.reply().Error(kProtectedError);
+  }
+  const std::string result = CombineBits(*operation, sources);
+  if (!result.empty()) {
+    ctx.Commit(0, StringSet{.value = result});
+  } else if (destination.exists) {
+    ctx.Commit(0, KeyDeleted{});
+  }
+  ctx.reply().Integer(static_cast<int64_t>(result.size()));
+}
+
 constexpr CommandSpec kCommands[] = {
+    {.name = "BITOP",
+     .decide = BitOp,
+     .gathers = Gathers::kValues,
+     .arity = -4,
+     .flags = kWrite | kGrows,
+     .home = Home::kGroup,
+     .keys = {.first = 2, .last = -1, .step = 1},
+     .group = "bitmap",
+     .since = "0.1.0",
+     .args = "AND|OR|XOR|NOT destkey key [key ...]",
+     .summary = "Combine strings bit by bit into another; answers its length."},
     {.name = "SETBIT",
      .run = CmdSetBit,
      .arity = 4,

@@ -6,12 +6,15 @@ namespace holdfast {
 
 std::span<const std::span<const CommandSpec>> CommandTables() {
   static const std::array kTables = {
-      HoldCommands(),       HoldLookupCommands(),    StockCommands(),       StockLookupCommands(),
-      StringCommands(),     StringCounterCommands(), StringRangeCommands(), BitmapCommands(),
-      HashCommands(),       HashLookupCommands(),    HashWalkCommands(),    KeyCommands(),
-      KeyMoveCommands(),    ExpiryCommands(),        ObjectCommands(),      TransactionCommands(),
-      ConnectionCommands(), ClientCommands(),        ConfigCommands(),      CommandDocsCommands(),
-      InfoCommands(),       ClientControlCommands(), MemoryCommands(),      FunctionCommands(),
+      HoldCommands(),        HoldLookupCommands(),    StockCommands(),
+      StockLookupCommands(), StringCommands(),        StringCounterCommands(),
+      StringRangeCommands(), StringGroupCommands(),   BitmapCommands(),
+      HashCommands(),        HashLookupCommands(),    HashWalkCommands(),
+      KeyCommands(),         KeyMoveCommands(),       ExpiryCommands(),
+      ObjectCommands(),      TransactionCommands(),   ConnectionCommands(),
+      ClientCommands(),      ConfigCommands(),        CommandDocsCommands(),
+      InfoCommands(),        ClientControlCommands(), MemoryCommands(),
+      FunctionCommands(),
   };
   return kTables;
 }

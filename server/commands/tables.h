@@ -19,6 +19,7 @@ std::span<const CommandSpec> FunctionCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> StringCounterCommands();
 std::span<const CommandSpec> StringRangeCommands();
+std::span<const CommandSpec> StringGroupCommands();
 std::span<const CommandSpec> BitmapCommands();
 std::span<const CommandSpec> HashCommands();
 std::span<const CommandSpec> HashLookupCommands();

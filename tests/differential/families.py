@@ -27,6 +27,11 @@ field_value = words(field, one_of(value, value, float_number))
 # ---- strings
 
 not_there = one_of("NX", "XX", "GET", "KEEPTTL", "nx")
+
+# Few letters in any order: common subsequences of many runs.
+letters = one_of(*["".join("abc"[(place * step + place // 3) % 3] for place in range(size))
+                   for step in (1, 2, 4) for size in (1, 9, 40)])
+
 STRINGS = (
     (12, "SET", key, value, some(2, not_there, deadline)),
     (8, "GET", key),
@@ -49,7 +54,8 @@ STRINGS = (
     (3, "MGET", repeated(key, 1, 2, 5)),
     (3, "MSET", repeated(key_value, 1, 2, 4)),
     (2, "MSETNX", repeated(key_value, 1, 2)),
-    (2, "LCS", key, key, some(2, "LEN", "IDX", words("MINMATCHLEN", small_integer), "WITHMATCHLEN")),
+    (3, "SET", key, letters),
+    (3, "LCS", key, key, some(2, "LEN", "IDX", words("MINMATCHLEN", small_integer), "WITHMATCHLEN")),
 )
 
 # ---- bits: the same strings, seen bit by bit

@@ -111,6 +111,10 @@ class Fields(BitmapTest):
         resp3 = self.connect(resp=3)
         self.assertEqual(resp3.call("BITFIELD", self.key(), "OVERFLOW", "FAIL", "SET", "i3", 0, 4), [None])
 
+    def test_a_write_that_fails_by_its_overflow_still_makes_room(self):
+        self.assertEqual(self.call("BITFIELD", self.key(), "OVERFLOW", "FAIL", "SET", "u8", 9, 256), [None])
+        self.assertEqual(self.call("GET", self.key()), b"\x00\x00\x00")
+
     def test_whatever_is_wrong_anywhere_changes_nothing(self):
         for words, error in ((("SET", "u64", 0, 1), FIELD_TYPE), (("SET", "i65", 0, 1), FIELD_TYPE), (("SET", "8", 0, 1), FIELD_TYPE),
                              (("SET", "u0", 0, 1), FIELD_TYPE), (("GET", "u8", -1), OFFSET), (("GET", "u8", "#x"), OFFSET),
@@ -124,6 +128,53 @@ class Fields(BitmapTest):
         self.assertEqual(self.call("BITFIELD", self.key(), "GET", "u8", 0), [0])
         self.assertEqual(self.call("BITFIELD", self.key()), [])
         self.assertEqual(self.call("EXISTS", self.key()), 0)
+
+
+class Combined(BitmapTest):
+    def setUp(self):
+        super().setUp()
+        self.a, self.b, self.to = self.key("a"), self.key("b"), self.key("to")
+        self.call("SET", self.a, b"\xf0\xff")
+        self.call("SET", self.b, b"\x3c")
+
+    def test_each_operation_takes_missing_bytes_for_zeros(self):
+        for name, result in (("AND", b"\x00\x00"), ("OR", b"\xfc\xff"), ("XOR", b"\xcc\xff"), ("or", b"\xfc\xff")):
+            self.assertEqual(self.call("BITOP", name, self.to, self.a, self.b, self.key("absent")), 2, name)
+            self.assertEqual(self.call("GET", self.to), result, name)
+        self.assertEqual(self.call("BITOP", "AND", self.to, self.a, self.b), 2)
+        self.assertEqual(self.call("GET", self.to), b"\x30\x00")
+        self.assertEqual(self.call("BITOP", "NOT", self.to, self.a), 2)
+        self.assertEqual(self.call("GET", self.to), b"\x0f\x00")
+
+    def test_a_source_may_take_the_result(self):
+        self.assertEqual(self.call("BITOP", "XOR", self.a, self.a, self.b), 2)
+        self.assertEqual(self.call("GET", self.a), b"\xcc\xff")
+
+    def test_the_result_replaces_whatever_was_there(self):
+        self.call("HSET", self.to, "f", "v")
+        self.call("EXPIRE", self.to, 100)
+        self.assertEqual(self.call("BITOP", "OR", self.to, self.b), 1)
+        self.assertEqual(self.call("GET", self.to), b"\x3c")
+        self.assertEqual(self.call("TTL", self.to), -1)
+
+    def test_an_empty_result_leaves_no_key(self):
+        self.call("SET", self.to, "v")
+        self.assertEqual(self.call("BITOP", "AND", self.to, self.key("x"), self.key("y")), 0)
+        self.assertEqual(self.call("EXISTS", self.to), 0)
+
+    def test_what_makes_no_sense_is_refused(self):
+        self.assertError(SYNTAX, "BITOP", "NAND", self.to, self.a, self.b)
+        self.assertError("ERR BITOP NOT must be called with a single source key.", "BITOP", "NOT", self.to, self.a, self.b)
+        self.call("HSET", self.key("h"), "f", "v")
+        self.assertError("WRONGTYPE", "BITOP", "OR", self.to, self.a, self.key("h"))
+        self.assertEqual(self.call("EXISTS", self.to), 0)
+
+    def test_a_stock_key_is_neither_source_nor_overwritten_nor_removed(self):
+        self.call("STOCK.CREATE", self.to, 5)
+        self.assertError("WRONGTYPE", "BITOP", "OR", self.key("other"), self.to)
+        self.assertError("PROTECTED", "BITOP", "OR", self.to, self.a)
+        self.assertError("PROTECTED", "BITOP", "OR", self.to, self.key("absent"))
+        self.assertEqual(self.call("TYPE", self.to), "stock")
 
 
 class OfOtherTypes(BitmapTest):

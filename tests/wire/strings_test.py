@@ -283,6 +283,106 @@ class Counters(StringTest):
         self.assertEqual(sorted(replies), list(range(1, 2001)))
 
 
+class Several(StringTest):
+    """Keys of all shards, and of one."""
+
+    def keys(self, count=20):
+        return [self.key(str(i)) for i in range(count)]
+
+    def one_slot(self, count=20):
+        return ["{%s}%d" % (self.key(), i) for i in range(count)]
+
+    def test_mset_sets_all_and_mget_answers_in_order(self):
+        for keys in (self.keys(), self.one_slot()):
+            self.call("SET", keys[0], "old", "EX", 100)
+            self.call("HSET", keys[1], "f", "v")
+            self.assertEqual(self.call("MSET", *[word for i, key in enumerate(keys) for word in (key, i)]), Status("OK"))
+            self.assertEqual(self.call("MGET", *keys), [b"%d" % i for i in range(20)])
+            self.assertEqual(self.call("TTL", keys[0]), -1)
+
+    def test_mget_of_what_is_no_string_is_null(self):
+        for keys in (self.keys(4), self.one_slot(4)):
+            self.call("SET", keys[0], "v")
+            self.call("HSET", keys[1], "f", "v")
+            self.call("STOCK.CREATE", keys[2], 5)
+            self.assertEqual(self.call("MGET", *keys, keys[0]), [b"v", None, None, None, b"v"])
+
+    def test_the_last_value_of_a_key_given_twice_stays(self):
+        a, b = self.keys(2)
+        self.call("MSET", a, 1, b, 2, a, 3)
+        self.assertEqual(self.call("MGET", a, b), [b"3", b"2"])
+        self.assertEqual(self.call("MSETNX", a + "new", 1, a + "new", 2), 1)
+        self.assertEqual(self.call("GET", a + "new"), b"2")
+
+    def test_msetnx_sets_all_or_none(self):
+        for keys in (self.keys(), self.one_slot()):
+            pairs = [word for key in keys for word in (key, "v")]
+            self.call("HSET", keys[7], "f", "v")
+            self.assertEqual(self.call("MSETNX", *pairs), 0)
+            self.assertEqual(self.call("EXISTS", *keys), 1)
+            self.call("DEL", keys[7])
+            self.assertEqual(self.call("MSETNX", *pairs), 1)
+            self.assertEqual(self.call("EXISTS", *keys), 20)
+
+    def test_a_value_is_missing(self):
+        for name in ("MSET", "MSETNX"):
+            self.assertError("ERR wrong number of arguments for '%s' command" % name.lower(), name, *self.keys(2), "v")
+        self.assertEqual(self.call("EXISTS", *self.keys(2)), 0)
+
+    def test_a_stock_key_among_them_protects_all(self):
+        for keys in (self.keys(3), self.one_slot(3)):
+            self.call("STOCK.CREATE", keys[2], 5)
+            self.assertError("PROTECTED", "MSET", keys[0], "v", keys[1], "v", keys[2], "v")
+            self.assertEqual(self.call("MSETNX", keys[0], "v", keys[2], "v"), 0)
+            self.assertEqual(self.call("EXISTS", *keys), 1)
+
+    def test_nobody_sees_half_of_an_mset(self):
+        keys = self.keys(6)
+        self.call("MSET", *[word for key in keys for word in (key, 0)])
+        writer, reader = self.connect(), self.connect()
+        for value in range(1, 100):
+            writer.send("MSET", *[word for key in keys for word in (key, value)])
+            seen = set(reader.call("MGET", *keys))
+            self.assertEqual(len(seen), 1, seen)
+            writer.read()
+
+
+class Lcs(StringTest):
+    def setUp(self):
+        super().setUp()
+        self.a, self.b = self.key("a"), self.key("b")
+        self.call("MSET", self.a, "ohmytext", self.b, "mynewtext")
+
+    def lcs(self, *options):
+        return self.call("LCS", self.a, self.b, *options)
+
+    def test_it_answers_the_bytes_or_how_many(self):
+        self.assertEqual(self.lcs(), b"mytext")
+        self.assertEqual(self.lcs("LEN"), 6)
+        self.assertEqual(self.call("LCS", self.a, self.key("absent")), b"")
+        self.assertEqual(self.call("LCS", self.key("absent"), self.b, "LEN"), 0)
+
+    def test_idx_answers_where_they_lie(self):
+        self.assertEqual(self.lcs("IDX"), [b"matches", [[[4, 7], [5, 8]], [[2, 3], [0, 1]]], b"len", 6])
+        self.assertEqual(self.lcs("IDX", "MINMATCHLEN", 4, "WITHMATCHLEN"), [b"matches", [[[4, 7], [5, 8], 4]], b"len", 6])
+        self.assertEqual(self.lcs("idx", "minmatchlen", -1), self.lcs("IDX"))
+        self.assertEqual(self.connect(resp=3).call("LCS", self.a, self.b, "IDX", "MINMATCHLEN", 5), {b"matches": [], b"len": 6})
+
+    def test_what_makes_no_sense_is_refused(self):
+        self.assertError("ERR If you want both the length and indexes, please just use IDX.", "LCS", self.a, self.b, "LEN", "IDX")
+        self.assertError(NOT_INTEGER, "LCS", self.a, self.b, "MINMATCHLEN", "x")
+        for options in (("MINMATCHLEN",), ("FROB",)):
+            self.assertError(SYNTAX, "LCS", self.a, self.b, *options)
+        self.call("HSET", self.key("h"), "f", "v")
+        self.assertError("ERR The specified keys must contain string values", "LCS", self.a, self.key("h"), "FROB")
+
+    def test_strings_too_long_for_redis_are_too_long(self):
+        self.call("MSET", self.a, "x" * 4095, self.b, "y" * 4095)
+        self.assertEqual(self.lcs(), b"")
+        self.call("APPEND", self.b, "y")
+        self.assertError("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len", "LCS", self.a, self.b)
+
+
 class OfStock(StringTest):
     """A stock key is no string, and nothing but STOCK.DROP removes it."""
 
@@ -303,6 +403,7 @@ class OfStock(StringTest):
         for words in (("GET",), ("GETEX",), ("INCR",), ("DECRBY", 1), ("SET", "v", "NX", "GET"), ("APPEND", "v"),
                       ("STRLEN",), ("GETRANGE", 0, -1), ("SETRANGE", 0, "v"), ("INCRBYFLOAT", 1)):
             self.assertError("WRONGTYPE", words[0], self.key(), *words[1:])
+        self.assertError("ERR The specified keys must contain string values", "LCS", self.key(), self.key())
         self.assertEqual(self.call("TYPE", self.key()), "stock")
 
 
@@ -328,7 +429,10 @@ class Hits(StringTest):
         self.assertEqual(counted("GET", self.key("h")), (1, 0))
         self.assertEqual(counted("HGET", self.key("h"), "f"), (1, 0))
         self.assertEqual(counted("HGETALL", self.key("none")), (0, 1))
-        self.assertEqual(counted("EXISTS", self.key(), self.key(), self.key("none")), (2, 1))
+        for name in ("EXISTS", "MGET"):
+            self.assertEqual(counted(name, self.key(), self.key(), self.key("none")), (2, 1))
+        self.assertEqual(counted("LCS", self.key(), self.key("none")), (1, 1))
+        self.assertEqual(counted("MSETNX", self.key(), "v", self.key("none"), "v"), (0, 0))
         for words in (("SET", "v"), ("SET", "v", "NX"), ("INCR",), ("EXPIRE", 10), ("PERSIST",),
                       ("DEL",), ("SETEX", 10, "v"), ("SETNX", "v"), ("APPEND", "v"), ("SETRANGE", 0, "v"), ("DEL",),
                       ("INCRBYFLOAT", 1), ("DEL",), ("HSET", "f", "v"), ("HDEL", "f")):
