@@ -11,10 +11,12 @@ namespace holdfast {
 std::optional<ScanStep> ScanStep::Read(CommandContext& ctx, Args words, ScanOf what) {
   ScanStep step;
   for (size_t at = 0; at < words.size(); at += 2) {
-    std::string_view error;
     if (at + 1 == words.size()) {
-      error = kSyntaxError;
-    } else if (EqualsIgnoreCase(words[at], "COUNT")) {
+      ctx.reply.Error(kSyntaxError);
+      return std::nullopt;
+    }
+    std::string_view error;
+    if (EqualsIgnoreCase(words[at], "COUNT")) {
       const auto count = ParseInt64(words[at + 1]);
       if (!count) error = kNotIntegerError;
       if (count && *count < 1) error = kSyntaxError;
