@@ -45,18 +45,27 @@ void GatheredKeys::NoteDeleted(DbIndex db, std::string_view key) {
 
 // ---- one command
 
-KeyView GroupContext::Look(size_t i) {
-  const DbIndex db = KeyDb(command_, args_, i, here_.db);
-  if (gathered_ != nullptr) return gathered_->Look(db, key(i));
-  const Entry* const entry = here_.shard.Find(here_, here_.shard.At(db, key(i)));
+namespace {
+
+KeyView ViewOf(const Entry* entry) {
   if (entry == nullptr) return {};
   return {.exists = true, .type = entry->type(), .deadline = entry->deadline(), .entry = entry};
 }
 
-KeyView GroupContext::Read(size_t i) {
-  const KeyView view = Look(i);
-  ShardMetrics& counts = metrics();
-  (view.exists ? counts.keyspace_hits : counts.keyspace_misses).Add();
+}  // namespace
+
+KeyView GroupContext::Look(size_t i) {
+  if (gathered_ != nullptr) return gathered_->Look(DbOf(i), key(i));
+  return ViewOf(here_.shard.Find(here_, here_.shard.At(DbOf(i), key(i))));
+}
+
+KeyView GroupContext::Peek(size_t i) {
+  if (gathered_ != nullptr) return gathered_->Look(DbOf(i), key(i));
+  return ViewOf(here_.shard.Peek(here_, here_.shard.At(DbOf(i), key(i))));
+}
+
+KeyView GroupContext::CountAsRead(const KeyView& view) {
+  (view.exists ? metrics().keyspace_hits : metrics().keyspace_misses).Add();
   return view;
 }
 

@@ -85,8 +85,11 @@ class GroupContext {
   // The key as it is now, this command's own commits included: after one that did not delete it,
   // only `exists` is to be relied on.
   KeyView Look(size_t i);
+  // The same for who only asks about the key: no use of it that OBJECT IDLETIME would count from.
+  KeyView Peek(size_t i);
   // A look-up for reading: counted as keyspace_hits or keyspace_misses.
-  KeyView Read(size_t i);
+  KeyView Read(size_t i) { return CountAsRead(Look(i)); }
+  KeyView PeekForRead(size_t i) { return CountAsRead(Peek(i)); }
 
   // Views in the mutation may point anywhere but into this key's own entry.
   template <typename M>
@@ -104,6 +107,9 @@ class GroupContext {
   }
 
  private:
+  DbIndex DbOf(size_t i) const { return KeyDb(command_, args_, i, here_.db); }
+  KeyView CountAsRead(const KeyView& view);
+
   const CommandSpec& command_;
   CommandContext& here_;
   Args args_;

@@ -1,12 +1,14 @@
-// Keys that go elsewhere. What arrives is logged whole, as if it had
+// Keys that go elsewhere: MOVE, RENAME, RENAMENX, COPY. What arrives is logged whole, as if it had
 // been set there, so the log needs no mutation that speaks of two keys.
 #include <cstdint>
 #include <limits>
 #include <optional>
 #include <string_view>
 
+#include "protocol/words.h"
 #include "server/commands/keys.h"
 #include "server/commands/tables.h"
+#include "server/group.h"
 #include "storage/base/parse_int.h"
 #include "storage/core/hashes.h"
 #include "storage/core/key_mutations.h"
@@ -14,6 +16,7 @@
 namespace holdfast {
 namespace {
 
+constexpr std::string_view kNoSuchKey = "ERR no such key";
 constexpr std::string_view kNotIntError =
     "ERR value is out of range, value must between -2147483648 and 2147483647";
 constexpr std::string_view kDbRangeError = "ERR DB index is out of range";
@@ -86,6 +89,87 @@ void CmdMove(CommandContext& ctx, Args args) {
   ctx.reply.Integer(1);
 }
 
+// ---- RENAME, RENAMENX, COPY
+
+constexpr size_t kSource = 0;
+constexpr size_t kTarget = 1;
+
+// The source's value onto the target, whatever ordinary key that was. False: an error is replied.
+[[nodiscard]] bool CopyOver(GroupContext& ctx, const KeyView& source, const KeyView& target) {
+  const auto is_stock = [](const KeyView& key) {
+    return key.exists && key.type == KeyType::kStock;
+  };
+  if (is_stock(source) || is_stock(target)) {
+    ctx.reply().Error(kProtectedError);
+    return false;
+  }
+  if (LoggedBytes(*source.entry) > static_cast<size_t>(ctx.config().group_bytes_max)) {
+    ctx.reply().Error(kTooLarge);
+    return false;
+  }
+  if (target.exists && source.type != KeyType::kString) ctx.Commit(kTarget, KeyDeleted{});
+  CommitCopy(*source.entry, source.deadline,
+             [&](const auto& mutation) { ctx.Commit(kTarget, mutation); });
+  return true;
+}
+
+void DecideRename(GroupContext& ctx, Args args) {
+  const KeyView source = ctx.Look(kSource);
+  if (!source.exists) return ctx.reply().Error(kNoSuchKey);
+  if (args[1] != args[2]) {
+    if (!CopyOver(ctx, source, ctx.Look(kTarget))) return;
+    ctx.Commit(kSource, KeyDeleted{});
+  }
+  ctx.reply().Ok();
+}
+
+void DecideRenameNx(GroupContext& ctx, Args) {
+  const KeyView source = ctx.Look(kSource);
+  if (!source.exists) return ctx.reply().Error(kNoSuchKey);
+  const KeyView target = ctx.Look(kTarget);  // perhaps the source itself
+  if (target.exists) return ctx.reply().Integer(0);
+  if (!CopyOver(ctx, source, target)) return;
+  ctx.Commit(kSource, KeyDeleted{});
+  ctx.reply().Integer(1);
+}
+
+struct CopyOptions {
+  DbIndex db;
+  bool replace = false;
+  std::string_view error = {};  // empty: none
+};
+
+CopyOptions ReadCopyOptions(Args words, DbIndex db) {
+  CopyOptions options{.db = db};
+  for (size_t at = 0; at < words.size() && options.error.empty(); ++at) {
+    if (EqualsIgnoreCase(words[at], "REPLACE")) {
+      options.replace = true;
+    } else if (EqualsIgnoreCase(words[at], "DB") && at + 1 < words.size()) {
+      options.db = ParseDb(words[++at], options.error).value_or(db);
+    } else {
+      options.error = kSyntaxError;
+    }
+  }
+  return options;
+}
+
+DbIndex DbOfCopy(Args args, size_t key, DbIndex db) {
+  return key == kTarget ? ReadCopyOptions(args.subspan(3), db).db : db;
+}
+
+void DecideCopy(GroupContext& ctx, Args args) {
+  const CopyOptions options = ReadCopyOptions(args.subspan(3), ctx.db());
+  if (!options.error.empty()) return ctx.reply().Error(options.error);
+  if (args[1] == args[2] && options.db == ctx.db()) return ctx.reply().Error(kSameObjects);
+  const KeyView source = ctx.Read(kSource);
+  if (!source.exists) return ctx.reply().Integer(0);
+  const KeyView target = ctx.Look(kTarget);
+  if (target.exists && !options.replace) return ctx.reply().Integer(0);
+  if (CopyOver(ctx, source, target)) ctx.reply().Integer(1);
+}
+
+constexpr KeyPositions kTwoKeys{.first = 1, .last = 2, .step = 1};
+
 constexpr CommandSpec kCommands[] = {
     {.name = "MOVE",
      .run = CmdMove,
@@ -97,6 +181,42 @@ constexpr CommandSpec kCommands[] = {
      .args = "key db",
      .summary = "Move the key to another database; answers 1, or 0 if it is not here or one of its "
                 "name is there."},
+    {.name = "RENAME",
+     .decide = DecideRename,
+     .gathers = Gathers::kFirstValue,
+     .arity = 3,
+     .flags = kWrite,
+     .home = Home::kGroup,
+     .keys = kTwoKeys,
+     .group = "generic",
+     .since = "0.1.0",
+     .args = "key newkey",
+     .summary = "Give the key another name, in place of the key that had it."},
+    {.name = "RENAMENX",
+     .decide = DecideRenameNx,
+     .gathers = Gathers::kFirstValue,
+     .arity = 3,
+     .flags = kWrite | kFast,
+     .home = Home::kGroup,
+     .keys = kTwoKeys,
+     .group = "generic",
+     .since = "0.1.0",
+     .args = "key newkey",
+     .summary = "Give the key another name if no key has it; answers 1 if it did."},
+    {.name = "COPY",
+     .decide = DecideCopy,
+     .gathers = Gathers::kFirstValue,
+     .key_db = DbOfCopy,
+     .arity = -3,
+     .flags = kWrite | kGrows,
+     .home = Home::kGroup,
+     .keys = kTwoKeys,
+     .group = "generic",
+     .since = "0.1.0",
+     .args = "source destination [DB destination-db] [REPLACE]",
+     .summary =
+         "Copy the key with its deadline; answers 1 if it did, 0 if there is nothing to copy "
+         "or, without REPLACE, a key of the other name."},
 };
 
 }  // namespace

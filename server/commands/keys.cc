@@ -19,25 +19,39 @@
 #include "protocol/words.h"
 #include "server/commands/scan.h"
 #include "server/commands/tables.h"
+#include "server/group.h"
 #include "storage/base/parse_int.h"
 #include "storage/core/key_mutations.h"
 
 namespace holdfast {
 namespace {
 
-// ---- one key
+// ---- several keys at one instant
 
-void CmdDel(CommandContext& ctx, Args) {
-  const Entry* const entry = ctx.shard.Find(ctx);
-  if (entry == nullptr) return ctx.reply.Integer(0);
-  if (IsStock(entry)) return ctx.reply.Error(kProtectedError);
-  ctx.shard.Commit(ctx, KeyDeleted{});
-  ctx.reply.Integer(1);
+// All or nothing: one stock key among them, and every key stays.
+void DecideDel(GroupContext& ctx, Args) {
+  for (size_t i = 0; i < ctx.keys(); ++i) {
+    const KeyView key = ctx.Look(i);
+    if (key.exists && key.type == KeyType::kStock) return ctx.reply().Error(kProtectedError);
+  }
+  int64_t deleted = 0;
+  for (size_t i = 0; i < ctx.keys(); ++i) {
+    if (!ctx.Look(i).exists) continue;  // also one that is named twice
+    ctx.Commit(i, KeyDeleted{});
+    ++deleted;
+  }
+  ctx.reply().Integer(deleted);
 }
 
-void CmdExists(CommandContext& ctx, Args) { ctx.reply.Integer(PeekForRead(ctx) != nullptr); }
+void DecideExists(GroupContext& ctx, Args) {
+  int64_t there = 0;
+  for (size_t i = 0; i < ctx.keys(); ++i) there += ctx.PeekForRead(i).exists ? 1 : 0;
+  ctx.reply().Integer(there);
+}
 
-// Unlike EXISTS it is a use of the key.
+// ---- one key
+
+// Each by itself: a count of uses is no statement about one instant. Unlike EXISTS it is a use.
 void CmdTouch(CommandContext& ctx, Args) { ctx.reply.Integer(FindForRead(ctx) != nullptr); }
 
 std::string_view TypeWord(KeyType type) {
@@ -139,34 +153,31 @@ constexpr KeyPositions kAllKeys{.first = 1, .last = -1, .step = 1};
 
 constexpr CommandSpec kCommands[] = {
     {.name = "DEL",
-     .run = CmdDel,
+     .decide = DecideDel,
      .arity = -2,
      .flags = kWrite,
-     .home = Home::kEachKey,
+     .home = Home::kGroup,
      .keys = kAllKeys,
-     .combine = CombineSum,
      .group = "generic",
      .since = "0.1.0",
      .args = "key [key ...]",
-     .summary = "Delete keys, one by one; answers how many there were."},
+     .summary = "Delete keys, all or (if one holds stock) none; answers how many there were."},
     {.name = "UNLINK",
-     .run = CmdDel,
+     .decide = DecideDel,
      .arity = -2,
      .flags = kWrite | kFast,
-     .home = Home::kEachKey,
+     .home = Home::kGroup,
      .keys = kAllKeys,
-     .combine = CombineSum,
      .group = "generic",
      .since = "0.1.0",
      .args = "key [key ...]",
      .summary = "As DEL."},
     {.name = "EXISTS",
-     .run = CmdExists,
+     .decide = DecideExists,
      .arity = -2,
      .flags = kReadOnly | kFast,
-     .home = Home::kEachKey,
+     .home = Home::kGroup,
      .keys = kAllKeys,
-     .combine = CombineSum,
      .group = "generic",
      .since = "0.1.0",
      .args = "key [key ...]",

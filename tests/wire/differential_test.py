@@ -351,7 +351,7 @@ class Words:
 
     def move(self):
         """Of two databases."""
-        name = self.one_of("MOVE", "MOVE", "SET", "HSET", "HSET",
+        name = self.one_of("RENAME", "RENAME", "RENAMENX", "COPY", "COPY", "COPY", "MOVE", "MOVE", "SET", "HSET", "HSET",
                            "DEL", "EXISTS", "SELECT", "PERSIST", "EXPIRE")
         if name == "SELECT":
             return [name, self.one_of(0, 1)]

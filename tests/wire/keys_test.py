@@ -43,65 +43,153 @@ class SeveralKeys(KeyTest):
         for command in ("DEL", "UNLINK"):
             self.assertError("PROTECTED", command, *names[:3], self.key("sku"), *names[3:])
             self.assertError("PROTECTED", command, self.key("sku"))
-        self.assertEqual(self.call("EXISTS", self.key("sku")), 1)
+        self.assertEqual(self.call("EXISTS", self.key("sku"), *names), 7)
+
+
+class AllOrNothing(KeyTest):
+    def test_a_stock_key_among_the_deleted_keeps_every_key(self):
+        names = self.names(6)
+        self.fill(names)
+        self.call("STOCK.CREATE", self.key("sku"), 5)
+        self.assertError("PROTECTED", "DEL", *names, self.key("sku"))
+        self.assertEqual(self.call("EXISTS", *names), 6)
+        self.assertError("PROTECTED", "UNLINK", self.key("sku"), *names)
+        self.assertEqual(self.call("EXISTS", *names), 6)
 
 
 class Moved(KeyTest):
+    """Keys that go elsewhere, within a shard ({tag}) and from one to another."""
+
+    def pairs(self):
+        yield "{tag}" + self.key("from"), "{tag}" + self.key("to")
+        for i in range(8):  # of three shards, some pair is on two
+            yield self.key("from%d" % i), self.key("to%d" % i)
+
+    def make(self, kind, key):
+        if kind == "string":
+            self.call("SET", key, "v" * 100)
+        elif kind == "small hash":
+            self.call("HSET", key, "f", "v", "", "\r\n")
+        else:
+            self.call("HSET", key, *[word for i in range(2000) for word in (i, "v" * 20)])
+
     def value(self, key):
         if self.call("TYPE", key) == "string":
             return self.call("GET", key)
         flat = self.call("HGETALL", key)
         return dict(zip(flat[::2], flat[1::2]))
 
-    def test_move_takes_value_and_deadline_along(self):
-        for words in (("SET", self.key(), "v" * 100), ("HSET", self.key(), "f", "v", "", "\r\n"),
-                      ("HSET", self.key(), *[word for i in range(2000) for word in (i, "v" * 20)])):
-            self.call(*words)
-            self.call("PEXPIREAT", self.key(), 33177117420123)
-            value = self.value(self.key())
-            self.assertEqual(self.call("MOVE", self.key(), 9), 1)
-            self.assertEqual(self.call("MOVE", self.key(), 9), 0)
-            self.assertEqual(self.call("EXISTS", self.key()), 0)
-            self.call("SELECT", 9)
-            self.assertEqual(self.value(self.key()), value)
-            self.assertEqual(self.call("PEXPIRETIME", self.key()), 33177117420123)
-            self.call("DEL", self.key())
-            self.call("SELECT", 0)
+    def test_rename_takes_value_and_deadline_along(self):
+        for kind in ("string", "small hash", "large hash"):
+            for target in (None, "string", "small hash", "large hash"):
+                for old, new in self.pairs():
+                    self.call("DEL", old, new)
+                    self.make(kind, old)
+                    self.call("PEXPIREAT", old, 33177117420123)
+                    if target:
+                        self.make(target, new)
+                        self.call(*(("HSET", new, "other", "x") if "hash" in target else ("APPEND", new, "x")))
+                    value = self.value(old)
+                    self.assertEqual(self.call("RENAME", old, new), "OK")
+                    self.assertEqual(self.call("EXISTS", old), 0)
+                    self.assertEqual(self.value(new), value)
+                    self.assertEqual(self.call("PEXPIRETIME", new), 33177117420123)
 
-    def test_move_does_not_take_a_name_that_is_taken(self):
-        self.call("SET", self.key(), "v")
-        self.call("SELECT", 9)
-        self.call("SET", self.key(), "w")
-        self.assertEqual(self.call("MOVE", self.key(), 0), 0)
-        self.assertEqual(self.call("GET", self.key()), b"w")
-        self.call("SELECT", 0)
-        self.assertEqual(self.call("GET", self.key()), b"v")
+    def test_rename_forgets_the_targets_deadline(self):
+        for old, new in self.pairs():
+            self.call("SET", old, "v")
+            self.call("HSET", new, "f", "v")
+            self.call("EXPIRE", new, 100)
+            self.call("RENAME", old, new)
+            self.assertEqual(self.call("TTL", new), -1)
+
+    def test_rename_of_nothing_and_onto_itself(self):
+        for old, new in self.pairs():
+            self.assertError("ERR no such key", "RENAME", old, new)
+            self.assertError("ERR no such key", "RENAMENX", old, old)
+            self.call("SET", old, "v")
+            self.assertEqual(self.call("RENAME", old, old), "OK")
+            self.assertEqual(self.call("RENAMENX", old, old), 0)
+            self.assertEqual(self.call("GET", old), b"v")
+
+    def test_renamenx_does_not_take_a_name_that_is_taken(self):
+        for old, new in self.pairs():
+            self.call("SET", old, "v")
+            self.assertEqual(self.call("RENAMENX", old, new), 1)
+            self.call("SET", old, "w")
+            self.assertEqual(self.call("RENAMENX", old, new), 0)
+            self.assertEqual(self.client.pipeline(("GET", old), ("GET", new)), [b"w", b"v"])
+
+    def test_copy_leaves_the_source_and_a_target_that_is_there(self):
+        for old, new in self.pairs():
+            self.assertEqual(self.call("COPY", old, new), 0)
+            self.call("HSET", old, "f", "v")
+            self.call("PEXPIREAT", old, 33177117420123)
+            self.assertEqual(self.call("COPY", old, new), 1)
+            self.call("HSET", old, "g", "w")
+            self.assertEqual(self.call("COPY", old, new), 0)
+            self.assertEqual(self.value(new), {b"f": b"v"})
+            self.assertEqual(self.call("PEXPIRETIME", new), 33177117420123)
+            self.assertEqual(self.call("COPY", old, new, "replace"), 1)
+            self.assertEqual(self.value(new), {b"f": b"v", b"g": b"w"})
+            self.assertEqual(self.value(old), self.value(new))
+
+    def test_copy_and_move_reach_other_databases(self):
+        for old, new in self.pairs():
+            self.call("SET", old, "v")
+            self.assertEqual(self.call("COPY", old, old, "DB", 9), 1)
+            self.assertEqual(self.call("COPY", old, new, "DB", 9), 1)
+            self.assertEqual(self.call("MOVE", old, 9), 0)
+            self.call("EXPIRE", new, 100)
+            self.call("SET", new, "w", "EX", 100)
+            self.assertEqual(self.call("MOVE", new, 8), 1)
+            self.assertEqual(self.call("MOVE", new, 8), 0)
+            self.assertEqual(self.call("EXISTS", new, old), 1)
+            self.call("SELECT", 8)
+            self.assertEqual(self.call("GET", new), b"w")
+            self.assertEqual(self.call("TTL", new), 100)
+            self.call("SELECT", 9)
+            self.assertEqual(self.client.pipeline(("GET", old), ("GET", new)), [b"v", b"v"])
+            self.call("SELECT", 0)
 
     def test_databases_that_are_none_are_refused(self):
         self.call("SET", self.key(), "v")
-        self.assertError("ERR value is not an integer or out of range", "MOVE", self.key(), "x")
-        self.assertError("ERR DB index is out of range", "MOVE", self.key(), 16)
-        self.assertError("ERR DB index is out of range", "MOVE", self.key(), -1)
-        self.assertError("ERR value is out of range, value must between -2147483648 and 2147483647",
-                         "MOVE", self.key(), 2**31)
+        for command in (("MOVE", self.key()), ("COPY", self.key(), self.key("to"), "DB")):
+            self.assertError("ERR value is not an integer or out of range", *command, "x")
+            self.assertError("ERR DB index is out of range", *command, 16)
+            self.assertError("ERR DB index is out of range", *command, -1)
+            self.assertError("ERR value is out of range, value must between -2147483648 and 2147483647",
+                             *command, 2**31)
         self.assertError("ERR source and destination objects are the same", "MOVE", self.key(), 0)
-        self.assertEqual(self.call("GET", self.key()), b"v")
+        self.assertError("ERR source and destination objects are the same", "COPY", self.key(), self.key())
+        self.assertError("ERR syntax error", "COPY", self.key(), self.key("to"), "DB")
 
     def test_a_stock_key_stays_where_it_is(self):
-        self.call("STOCK.CREATE", self.key(), 5)
-        self.assertError("PROTECTED", "MOVE", self.key(), 3)
-        self.assertEqual(self.call("STOCK.AVAIL", self.key()), [5])
-        self.call("SELECT", 3)
-        self.call("SET", self.key(), "v")
-        self.assertEqual(self.call("MOVE", self.key(), 0), 0)
+        for i in range(6):
+            sku, key, absent = self.key("sku%d" % i), self.key("k%d" % i), self.key("absent%d" % i)
+            self.call("STOCK.CREATE", sku, 5)
+            self.call("SET", key, "v")
+            for words in (("RENAME", sku, absent), ("RENAME", key, sku), ("RENAMENX", sku, absent),
+                          ("COPY", sku, absent), ("COPY", key, sku, "REPLACE"), ("COPY", sku, absent, "DB", 3),
+                          ("MOVE", sku, 3), ("RENAME", sku, key)):
+                self.assertError("PROTECTED", *words)
+            # What Redis would not do anyway is no error.
+            self.assertEqual(self.call("RENAMENX", key, sku), 0)
+            self.assertEqual(self.call("COPY", key, sku), 0)
+            self.assertEqual(self.call("RENAME", sku, sku), "OK")
+            self.assertEqual(self.call("STOCK.AVAIL", sku), [5])
+            self.assertEqual(self.call("EXISTS", sku, key, absent), 2)
 
     def test_what_is_larger_than_a_group_is_refused_and_stays(self):
         self.call("CONFIG", "SET", "proto-max-bulk-len", "1mb", "group-bytes-max", "1mb")
         self.addCleanup(self.call, "CONFIG", "SET", "group-bytes-max", "512mb", "proto-max-bulk-len", "64mb")
-        self.call("HSET", self.key(), "a", "v" * 600_000)
-        self.call("HSET", self.key(), "b", "v" * 600_000)
-        self.assertError("ERR the value is larger than group-bytes-max", "MOVE", self.key(), 5)
-        self.assertEqual(self.call("HLEN", self.key()), 2)
+        old, new = self.key("from"), self.key("to")
+        for field in "ab":
+            self.call("HSET", old, field, "v" * 600_000)
+        for words in (("RENAME", old, new), ("COPY", old, new), ("MOVE", old, 5)):
+            self.assertError("ERR the value is larger than group-bytes-max", *words)
+        self.assertEqual(self.call("HLEN", old), 2)
+        self.assertEqual(self.call("EXISTS", new), 0)
 
 
 class Types(KeyTest):
