@@ -68,6 +68,7 @@ void CmdReset(CommandContext& ctx, Args) {
   client.name.clear();
   client.authenticated = !ctx.shard.RequiresAuth();
   client.replies.SetVoice(ReplyQueue::Voice::kOn);
+  ctx.router.observers().SetMonitor(client, false);
   ctx.reply.SimpleString("RESET");
 }
 

@@ -266,12 +266,21 @@ struct Section {
   bool by_default = true;  // the others only when they, or all, are asked for, as in Redis
 };
 constexpr Section kSections[] = {
-    {"Server", WriteServer}, {"Clients", WriteClients},
-    {"Memory", WriteMemory}, {"Persistence", WritePersistence},
-    {"Stats", WriteStats},   {"Replication", WriteReplication},
-    {"CPU", WriteCpu},       {"Holdfast", WriteHoldfast},
-    {"Stock", WriteStock},   {"Log", WriteLog},
-    {"Shards", WriteShards}, {"Keyspace", WriteKeyspace},
+    {"Server", WriteServer},
+    {"Clients", WriteClients},
+    {"Memory", WriteMemory},
+    {"Persistence", WritePersistence},
+    {"Stats", WriteStats},
+    {"Replication", WriteReplication},
+    {"CPU", WriteCpu},
+    {"Commandstats", WriteCommandStats, false},
+    {"Errorstats", WriteErrorStats},
+    {"Latencystats", WriteLatencyStats, false},
+    {"Holdfast", WriteHoldfast},
+    {"Stock", WriteStock},
+    {"Log", WriteLog},
+    {"Shards", WriteShards},
+    {"Keyspace", WriteKeyspace},
 };
 
 bool Asked(Args words, const Section& section) {

@@ -14,7 +14,8 @@ std::span<const std::span<const CommandSpec>> CommandTables() {
       ObjectCommands(),      TransactionCommands(),   ConnectionCommands(),
       ClientCommands(),      ConfigCommands(),        CommandDocsCommands(),
       InfoCommands(),        ClientControlCommands(), MemoryCommands(),
-      FunctionCommands(),
+      FunctionCommands(),    SlowlogCommands(),       LatencyCommands(),
+      MonitorCommands(),     DebugCommands(),
   };
   return kTables;
 }

@@ -11,6 +11,7 @@
 #include "server/net/event_loop.h"
 #include "server/server_log.h"
 #include "server/shard/router.h"
+#include "server/shard/transactions.h"
 #include "storage/base/invariant.h"
 
 namespace holdfast {
@@ -52,6 +53,18 @@ bool IsLoopback(const sockaddr_storage& address) {
 // Browsers can be made to send a POST to a local port: no RESP client ever says this.
 bool IsHttp(std::string_view word) {
   return EqualsIgnoreCase(word, "POST") || EqualsIgnoreCase(word, "Host:");
+}
+
+// EXEC does if anything that it would run does.
+bool Writes(const Client& client, const CommandSpec& command) {
+  if (command.home != Home::kTransaction) return (command.flags & kWrite) != 0;
+  if (client.transaction == nullptr) return false;
+  TransactionReader reader(client.transaction->requests, client.db);
+  QueuedCommand queued;
+  while (reader.Next(queued)) {
+    if ((queued.command->flags & kWrite) != 0) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -255,7 +268,7 @@ bool Connection::Postpone(std::span<const std::string_view> words) {
     return false;
   if (paused == PauseKind::kWrites) {
     const CommandSpec* command = Commands().Find(words);
-    if (command == nullptr || (command->flags & kWrite) == 0) return false;
+    if (command == nullptr || !Writes(client_, *command)) return false;
   }
   client_.postponed = true;
   loop_.NotePostponed(paused);

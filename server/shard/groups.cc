@@ -268,17 +268,19 @@ void Groups::OnGathered(const ResponseHeader& header, std::string_view reply) {
 
 void Groups::Decide(Group& group, Step& step) {
   std::string& reply = step.parts.emplace_back();
-  CommandContext here = router_.ContextOf(
-      {.from = {.client = group.client, .ticket = 0, .part = 0, .shard = shard_.id()},
-       .command = step.command,
-       .db = step.db,
-       .resp_version = static_cast<uint8_t>(group.resp)},
-      reply);
+  const RequestHeader header{
+      .from = {.client = group.client, .ticket = 0, .part = 0, .shard = shard_.id()},
+      .command = step.command,
+      .db = step.db,
+      .resp_version = static_cast<uint8_t>(group.resp)};
+  CommandContext here = router_.ContextOf(header, reply);
   if (const std::string_view refusal = router_.GrowthRefusal(*step.command); !refusal.empty()) {
     here.reply.Error(refusal);
+    router_.observers().Rejected(step.command, reply);
   } else {
     GroupContext context(*step.command, here, step.words, group.gathered);
     step.command->decide(context, step.words);
+    router_.observers().Ran(header, step.words, reply);
   }
   for (const auto& [shard, mutations] : group.gathered.mutations) {
     const std::string_view words[] = {mutations};

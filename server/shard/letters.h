@@ -30,7 +30,7 @@ struct ReturnAddress {
 };
 inline constexpr uint32_t kWholeReply = UINT32_MAX;
 
-// What is asked. All but the first are a group's (server/shard/groups.h), and only a command and a
+// What is asked. The next five are a group's (server/shard/groups.h), and only a command and a
 // lock ever wait.
 enum class RequestKind : uint8_t {
   kCommand,  // run it and reply
@@ -40,6 +40,9 @@ enum class RequestKind : uint8_t {
   kApply,    // change held keys as the group decided
   kFinish,   // the group is in the log: let the slots go
   kUnwatch,  // forget what the client watches
+  // News between observers (server/shard/observers.h); nobody answers.
+  kMonitorLine,  // for the monitors there
+  kNameSlow,     // whose command the slow log keeps
 };
 
 struct RequestHeader {

@@ -6,6 +6,7 @@
 #include "protocol/words.h"
 #include "server/command_table.h"
 #include "server/group.h"
+#include "server/shard/refusal.h"
 #include "server/shard/slot_needs.h"
 
 namespace holdfast {
@@ -16,30 +17,6 @@ constexpr size_t kAnsweredBytesPerTurn = size_t{1} << 20;
 
 // A command over more keys goes in parts even where all of them are ours: a turn stays short.
 constexpr size_t kKeysAtOnceMax = 256;
-
-// What an unknown name is quoted with at most, as Redis does.
-constexpr size_t kQuotedBytesMax = 128;
-
-std::string UnknownCommand(Args words) {
-  std::string text = "ERR unknown command '";
-  text += words[0].substr(0, kQuotedBytesMax);
-  text += "', with args beginning with: ";
-  // Quotes and spaces count.
-  const size_t begin = text.size();
-  for (const std::string_view word : words.subspan(1)) {
-    const size_t quoted = text.size() - begin;
-    if (quoted >= kQuotedBytesMax) break;
-    text += '\'';
-    text += word.substr(0, kQuotedBytesMax - quoted);
-    text += "' ";
-  }
-  return text;
-}
-
-bool ArityFits(const CommandSpec& command, size_t words) {
-  return command.arity >= 0 ? words == static_cast<size_t>(command.arity)
-                            : words >= static_cast<size_t>(-command.arity);
-}
 
 size_t BytesOf(Args words) {
   size_t bytes = 0;
@@ -55,6 +32,7 @@ Router::Router(Shard& shard, Post& post)
       group_part_(*this, shard),
       groups_(*this, shard),
       transactions_(*this, shard, groups_),
+      observers_(*this, shard),
       outboxes_(static_cast<size_t>(shard.server().map.shards())) {}
 
 void Router::Add(Client& client) {
@@ -64,6 +42,7 @@ void Router::Add(Client& client) {
 
 void Router::Remove(Client& client) {
   transactions_.Unwatch(client);
+  observers_.SetMonitor(client, false);
   clients_.erase(client.id);
   std::erase(dirty_, &client);
   std::erase(gated_, &client);
@@ -75,34 +54,19 @@ Client* Router::FindClient(uint64_t id) const {
   return found == clients_.end() ? nullptr : found->second;
 }
 
-std::string Router::Refusal(const Client& client, const CommandSpec* command, Args words) const {
-  if (command == nullptr) return UnknownCommand(words);
-  if ((command->flags & kContainer) != 0 && words.size() >= 2) {
-    return "ERR unknown subcommand '" + std::string(words[1].substr(0, kQuotedBytesMax)) +
-           "'. Try " + std::string(command->name) + " HELP.";
-  }
-  const bool runs =
-      command->run != nullptr || command->decide != nullptr || command->home == Home::kTransaction;
-  if (!ArityFits(*command, words.size()) || !runs) {
-    return "ERR wrong number of arguments for '" + LowerCased(command->name) + "' command";
-  }
-  if (!client.authenticated && (command->flags & kNoAuth) == 0 && shard_.RequiresAuth()) {
-    return "NOAUTH Authentication required.";
-  }
-  return {};
-}
-
 void Router::Execute(Client& client, Args words) {
   Invariant(!client.blocked());
   const CommandSpec* command = Commands().Find(words);
   shard_.NoteCommand();
   client.last_seen = shard_.now().now;
   shard_.metrics().commands_processed.Add();
-  if (const std::string refusal = Refusal(client, command, words); !refusal.empty()) {
+  if (const std::string refusal = RefusalOf(client, command, words, shard_.config());
+      !refusal.empty()) {
     if (client.transaction != nullptr) client.transaction->broken = true;
-    return ReplyError(client, refusal);
+    return ReplyError(client, refusal, command);
   }
   client.last_command = command;
+  observers_.Asked(client, *command, words);
   if (client.transaction != nullptr && (command->flags & kImmediate) == 0) {
     return transactions_.Queue(client, *command, words);
   }
@@ -129,15 +93,16 @@ void Router::Dispatch(Client& client, const CommandSpec& command, Args words) {
     case Home::kEveryShard:
       return SpreadShards(client, command, words);
     case Home::kTransaction:
-      return transactions_.Execute(client, command);
+      transactions_.Execute(client, command);
+      return observers_.Ran(HeaderOf(client, command), words, {});
   }
 }
 
-void Router::ReplyError(Client& client, std::string_view text) {
+void Router::ReplyError(Client& client, std::string_view text, const CommandSpec* command) {
   std::string& out = client.replies.tail();
   const size_t mark = out.size();
   RespWriter(out, client.resp).Error(text);
-  shard_.metrics().error_replies.Add();
+  observers_.Rejected(command, std::string_view(out).substr(mark));
   SealReply(client, mark, 0);
 }
 
@@ -231,13 +196,16 @@ Router::Outcome Router::Run(const RequestHeader& request, Client* client, Args w
   }
   if (const std::string_view refusal = GrowthRefusal(command); !refusal.empty()) {
     ctx.reply.Error(refusal);
-  } else if (command.decide != nullptr) {
+    observers_.Rejected(&command, std::string_view(out).substr(mark));
+    return {.parked = false, .gate = ctx.gate};
+  }
+  if (command.decide != nullptr) {
     GroupContext group(command, ctx, words);
     command.decide(group, words);
   } else {
     command.run(ctx, words);
   }
-  if (out.size() > mark && out[mark] == '-') shard_.metrics().error_replies.Add();
+  observers_.Ran(request, words, std::string_view(out).substr(mark));
   return {.parked = false, .gate = ctx.gate};
 }
 
@@ -291,7 +259,9 @@ Router::Outcome Router::RunEachKey(const RequestHeader& request, Args words, std
   Outcome whole{.parked = false, .gate = 0};
   for (size_t i = 0; i < parts.size(); ++i) {
     const std::string_view part[] = {words[0], KeyWord(command, words, i)};
-    const Outcome outcome = Run(request, nullptr, part, parts[i]);
+    RequestHeader one = request;  // a part: the call is counted once
+    if (i > 0) one.from.part = static_cast<uint32_t>(i);
+    const Outcome outcome = Run(one, nullptr, part, parts[i]);
     if (outcome.parked) return outcome;
     whole.gate = std::max(whole.gate, outcome.gate);
   }
@@ -380,6 +350,10 @@ void Router::Answer(const RequestHeader& request, Args words) {
       return;
     case RequestKind::kUnwatch:
       return shard_.watches().Remove(request.from.client);
+    case RequestKind::kMonitorLine:
+      return observers_.FeedMonitors(words[0]);
+    case RequestKind::kNameSlow:
+      return observers_.NameSlow(words);
   }
 }
 
@@ -507,6 +481,11 @@ void Router::FinishPart(Client& client, const ResponseHeader& header, std::strin
 // A local reply stands at the end of the client's queue.
 void Router::SealReply(Client& client, size_t mark, TurnStamp gate) {
   client.replies.Seal(mark, shard_.gate().Acked(gate) ? 0 : gate);
+  MarkDirty(client);
+}
+
+void Router::Push(Client& client, std::string_view bytes) {
+  client.replies.Append(bytes);
   MarkDirty(client);
 }
 

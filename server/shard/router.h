@@ -27,6 +27,7 @@
 #include "server/shard/group_part.h"
 #include "server/shard/groups.h"
 #include "server/shard/letters.h"
+#include "server/shard/observers.h"
 #include "server/shard/shard.h"
 #include "server/shard/transactions.h"
 
@@ -50,13 +51,16 @@ class Router {
   // Requires: !client.blocked(), words not empty.
   void Execute(Client& client, Args words);
 
-  // An error that is no command's: a malformed request.
-  void ReplyError(Client& client, std::string_view text);
+  // An error before anything ran; of no command, if the request was malformed.
+  void ReplyError(Client& client, std::string_view text, const CommandSpec* command = nullptr);
   void ReplyRaw(Client& client, std::string_view reply);
   // What stands in the client's queue behind `mark` is a reply that waits for `gate`.
   void SealReply(Client& client, size_t mark, TurnStamp gate);
 
   Transactions& transactions() { return transactions_; }
+  Observers& observers() { return observers_; }
+  // Sends the client what is no reply.
+  void Push(Client& client, std::string_view bytes);
 
   // What another shard (or this one, a turn ago) sent. Its requests are served in order, as many a
   // turn as their replies' size allows.
@@ -90,7 +94,6 @@ class Router {
   void StartGather(Client& client, const CommandSpec& command, size_t parts);
 
  private:
-  std::string Refusal(const Client& client, const CommandSpec* command, Args words) const;
   void Dispatch(Client& client, const CommandSpec& command, Args words);
   void RunOnClient(Client& client, const CommandSpec& command, Args words);
   void Route(Client& client, const CommandSpec& command, Args words, std::span<const Slot> slots);
@@ -118,6 +121,7 @@ class Router {
   GroupPart group_part_;
   Groups groups_;
   Transactions transactions_;
+  Observers observers_;
   absl::flat_hash_map<uint64_t, Client*> clients_;
   std::vector<Client*> dirty_;
   std::vector<Client*> gated_;

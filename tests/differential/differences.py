@@ -78,7 +78,8 @@ REPLIES = {
 NOT_SENT = {
     "CLIENT|ID CLIENT|INFO CLIENT|LIST INFO TIME": "tell of one process",
     "CLIENT|KILL": "tests/wire/client_test.py",
-    "CLIENT|HELP COMMAND|HELP CONFIG|HELP FUNCTION|HELP MEMORY|HELP OBJECT|HELP": "the help is our own",
+    "CLIENT|HELP COMMAND|HELP CONFIG|HELP FUNCTION|HELP LATENCY|HELP MEMORY|HELP OBJECT|HELP SLOWLOG|HELP":
+        "the help is our own",
     "CLIENT|SETINFO": "Redis has it from 7.2 on; clients send it",
     "COMMAND|GETKEYS": "families.get_keys sends it",
     "COMMAND|COUNT COMMAND|DOCS COMMAND|INFO COMMAND|LIST": "the tables differ; rows_test.py",
@@ -88,6 +89,10 @@ NOT_SENT = {
     "MEMORY|STATS MEMORY|DOCTOR MEMORY|PURGE MEMORY|MALLOC-STATS": "tell of one process",
     "FUNCTION|FLUSH FUNCTION|LIST FUNCTION|STATS": "tests/wire/memory_test.py: there are none, and no engine for them",
     "COMMAND|GETKEYSANDFLAGS": "tests/wire/command_test.py: what a write does with its key is not told apart",
+    "SLOWLOG|GET SLOWLOG|LEN SLOWLOG|RESET LATENCY|LATEST LATENCY|HISTORY LATENCY|RESET LATENCY|GRAPH LATENCY|DOCTOR "
+    "LATENCY|HISTOGRAM": "tell of one process",
+    "MONITOR": "tests/wire/monitor_test.py",
+    "DEBUG": "tests/wire/debug_test.py: not allowed by default",
 }
 
 # ---- what the generators keep clear of

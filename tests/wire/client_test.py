@@ -233,6 +233,17 @@ class Pause(WireTest):
         for writer in writers:
             self.assertEqual([writer.read(), writer.read()], ["OK", b"after"])
 
+    def test_a_transaction_waits_if_anything_in_it_writes(self):
+        writer, reader = self.connect(), self.connect()
+        for client, words in ((writer, ("SET", self.key(), "v")), (reader, ("GET", self.key()))):
+            self.assertEqual(client.pipeline(("MULTI",), ("GET", self.key()), words), ["OK", "QUEUED", "QUEUED"])
+        self.call("CLIENT", "PAUSE", "60000", "WRITE")
+        self.assertEqual(reader.call("EXEC"), [None, None])
+        writer.send("EXEC")
+        self.assertWaits([writer])
+        self.call("CLIENT", "UNPAUSE")
+        self.assertEqual(writer.read(), [None, "OK"])
+
     def test_all_waits_for_its_time(self):
         begin = time.monotonic()
         self.assertEqual(self.call("CLIENT", "PAUSE", "400"), "OK")

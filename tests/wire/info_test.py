@@ -2,7 +2,7 @@ import os
 import time
 import unittest
 
-from harness import Client, Server, WireTest, eventually
+from harness import Client, ReplyError, Server, WireTest, eventually
 
 
 class InfoTest(WireTest):
@@ -25,10 +25,14 @@ class Counters(InfoTest):
             text = self.call("INFO", *words).decode()
             return [line[2:] for line in text.split("\r\n") if line.startswith("# ")]
 
-        everything = ["Server", "Clients", "Memory", "Persistence", "Stats", "Replication", "CPU", "Holdfast", "Stock",
-                      "Log", "Shards", "Keyspace"]
-        self.assertEqual(titles(), everything)
+        everything = ["Server", "Clients", "Memory", "Persistence", "Stats", "Replication", "CPU", "Commandstats",
+                      "Errorstats", "Latencystats", "Holdfast", "Stock", "Log", "Shards", "Keyspace"]
+        default = [title for title in everything if title not in ("Commandstats", "Latencystats")]
+        self.assertEqual(titles(), default)
+        self.assertEqual(titles("default"), default)
         self.assertEqual(titles("all"), everything)
+        self.assertEqual(titles("everything"), everything)
+        self.assertEqual(titles("default", "commandstats"), everything[:9] + everything[10:])
         self.assertEqual(titles("stock", "SERVER"), ["Server", "Stock"])
         self.assertEqual(titles("nosuch"), [])
         self.assertEqual(self.call("INFO", "nosuch"), b"")
@@ -63,7 +67,9 @@ class Counters(InfoTest):
         eventually(more)
 
     def test_clients_are_counted_now_and_ever(self):
-        before = self.number("connected_clients")
+        # Those of the tests before this one may still be leaving.
+        eventually(lambda: self.number("connected_clients") == 1)
+        before = 1
         total = self.number("total_connections_received")
         others = [self.connect() for _ in range(5)]
         for other in others:
@@ -299,6 +305,84 @@ class Stock(InfoTest):
                              lambda: self.client.pipeline(*[("RELEASE", sku, "f%d" % i) for i in range(5)]), 2)
         finally:
             self.call("CONFIG", "SET", "fence-max", "10000")
+
+
+class Commands(InfoTest):
+    """INFO commandstats, errorstats, latencystats: Redis' lines."""
+
+    def stat(self, command):
+        line = self.info("commandstats").get("cmdstat_" + command, "calls=0,usec=0,rejected_calls=0,failed_calls=0")
+        return {name: float(value) for name, value in (pair.split("=") for pair in line.split(","))}
+
+    def errors(self, word):
+        return int(self.info("errorstats").get("errorstat_" + word, "count=0").split("=")[1])
+
+    def test_calls_and_time_are_counted_by_command_wherever_it_ran(self):
+        before = self.stat("set")
+        self.client.pipeline(*[("SET", self.key(str(i)), "v") for i in range(60)])
+        after = self.stat("set")
+        self.assertEqual(after["calls"], before["calls"] + 60)
+        self.assertGreater(after["usec"], before["usec"])
+        self.assertAlmostEqual(after["usec_per_call"], after["usec"] / after["calls"], delta=0.05)
+        self.assertEqual((after["rejected_calls"], after["failed_calls"]), (0, 0))
+
+    def test_a_command_over_many_keys_is_one_call(self):
+        before = self.stat("exists")["calls"]
+        self.call("EXISTS", *[self.key(str(i)) for i in range(20)])
+        self.call("EXISTS", self.key())
+        self.assertEqual(self.stat("exists")["calls"], before + 2)
+        before = self.stat("dbsize")["calls"]
+        self.call("DBSIZE")
+        self.assertEqual(self.stat("dbsize")["calls"], before + 1)
+
+    def test_subcommands_are_counted_by_themselves(self):
+        before = self.stat("client|id")["calls"]
+        self.call("CLIENT", "ID")
+        self.assertEqual(self.stat("client|id")["calls"], before + 1)
+
+    def test_errors_are_counted_by_command_and_by_word(self):
+        key = self.key()
+        self.call("SET", key, "v")
+        before, wrong, other = self.stat("incr"), self.errors("WRONGTYPE"), self.errors("ERR")
+        self.client.pipeline(("INCR", key), ("INCR",), ("NOSUCH",))
+        after = self.stat("incr")
+        self.assertEqual(after["failed_calls"], before["failed_calls"] + 1)
+        self.assertEqual(after["rejected_calls"], before["rejected_calls"] + 1)
+        self.assertEqual(after["calls"], before["calls"] + 1)
+        self.assertEqual(self.errors("ERR"), other + 3)
+        with self.assertRaises(ReplyError):
+            self.call("HGETALL", key)
+        self.assertEqual(self.errors("WRONGTYPE"), wrong + 1)
+
+    def test_what_memory_refuses_is_rejected(self):
+        before, oom = self.stat("set"), self.errors("OOM")
+        self.call("SET", self.key(), "v")
+        self.call("CONFIG", "SET", "maxmemory", "1")
+        try:
+            with self.assertRaises(ReplyError):
+                self.call("SET", self.key(), "w")
+        finally:
+            self.call("CONFIG", "SET", "maxmemory", "0")
+        after = self.stat("set")
+        self.assertEqual((after["calls"], after["rejected_calls"]), (before["calls"] + 1, before["rejected_calls"] + 1))
+        self.assertEqual(self.errors("OOM"), oom + 1)
+
+    def test_percentiles_rise(self):
+        self.client.pipeline(*[("GET", self.key())] * 500)
+        line = self.info("latencystats")["latency_percentiles_usec_get"]
+        self.assertRegex(line, r"^p50=\d+\.\d{3},p99=\d+\.\d{3},p99\.9=\d+\.\d{3}$")
+        p50, p99, p999 = (float(pair.split("=")[1]) for pair in line.split(","))
+        self.assertLess(0, p50)
+        self.assertLessEqual(p50, p99)
+        self.assertLessEqual(p99, p999)
+
+    def test_resetstat_starts_them_anew(self):
+        self.client.pipeline(("GET", self.key()), ("NOSUCH",))
+        self.call("CONFIG", "RESETSTAT")
+        text = self.call("INFO", "commandstats", "errorstats", "latencystats").decode()
+        self.assertNotIn("cmdstat_get", text)
+        self.assertNotIn("errorstat_", text)
+        self.assertNotIn("usec_get", text)
 
 
 class SmallSegments(InfoTest):

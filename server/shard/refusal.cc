@@ -1,0 +1,65 @@
+#include "server/shard/refusal.h"
+
+#include "protocol/words.h"
+
+namespace holdfast {
+namespace {
+
+// What an unknown name is quoted with at most, as Redis does.
+constexpr size_t kQuotedBytesMax = 128;
+
+std::string UnknownCommand(Args words) {
+  std::string text = "ERR unknown command '";
+  text += words[0].substr(0, kQuotedBytesMax);
+  text += "', with args beginning with: ";
+  // Quotes and spaces count.
+  const size_t begin = text.size();
+  for (const std::string_view word : words.subspan(1)) {
+    const size_t quoted = text.size() - begin;
+    if (quoted >= kQuotedBytesMax) break;
+    text += '\'';
+    text += word.substr(0, kQuotedBytesMax - quoted);
+    text += "' ";
+  }
+  return text;
+}
+
+bool ArityFits(const CommandSpec& command, size_t words) {
+  return command.arity >= 0 ? words == static_cast<size_t>(command.arity)
+                            : words >= static_cast<size_t>(-command.arity);
+}
+
+constexpr std::string_view kDebugRefusal =
+    "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you "
+    "can run it from a local connection, otherwise you need to set this option in the "
+    "configuration file, and then restart the server.";
+
+bool MayDebug(const Client& client, const Config& config) {
+  return config.enable_debug_command == Access::kYes ||
+         (config.enable_debug_command == Access::kLocal && client.local);
+}
+
+}  // namespace
+
+std::string RefusalOf(const Client& client, const CommandSpec* command, Args words,
+                      const Config& config) {
+  if (command == nullptr) return UnknownCommand(words);
+  if ((command->flags & kDebug) != 0 && !MayDebug(client, config)) {
+    return std::string(kDebugRefusal);
+  }
+  if ((command->flags & kContainer) != 0 && words.size() >= 2) {
+    return "ERR unknown subcommand '" + std::string(words[1].substr(0, kQuotedBytesMax)) +
+           "'. Try " + std::string(command->name) + " HELP.";
+  }
+  const bool runs =
+      command->run != nullptr || command->decide != nullptr || command->home == Home::kTransaction;
+  if (!ArityFits(*command, words.size()) || !runs) {
+    return "ERR wrong number of arguments for '" + LowerCased(command->name) + "' command";
+  }
+  if (!client.authenticated && (command->flags & kNoAuth) == 0 && !config.requirepass.empty()) {
+    return "NOAUTH Authentication required.";
+  }
+  return {};
+}
+
+}  // namespace holdfast
