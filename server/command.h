@@ -91,6 +91,7 @@ enum CommandFlag : uint32_t {
   kNoScript = 1U << 20,   // about the connection or the server, so never part of a script
   kAllowBusy = 1U << 21,  // answered while a script runs
   kDangerous = 1U << 22,  // in the category of that name; kAdmin implies it
+  kSkipSlowlog = 1U << 23,
 };
 
 // Positions in the command line, as COMMAND shows them; last < 0 counts from the end.

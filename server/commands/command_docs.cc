@@ -48,9 +48,12 @@ struct FlagWord {
   std::string_view word;
 };
 constexpr FlagWord kFlagWords[] = {
-    {kWrite, "write"},       {kReadOnly, "readonly"},    {kGrows, "denyoom"}, {kAdmin, "admin"},
-    {kNoScript, "noscript"}, {kLoading, "loading"},      {kStale, "stale"},   {kFast, "fast"},
-    {kNoAuth, "no_auth"},    {kAllowBusy, "allow_busy"},
+    {kWrite, "write"},          {kReadOnly, "readonly"},
+    {kGrows, "denyoom"},        {kAdmin, "admin"},
+    {kNoScript, "noscript"},    {kLoading, "loading"},
+    {kStale, "stale"},          {kFast, "fast"},
+    {kNoAuth, "no_auth"},       {kSkipSlowlog, "skip_slowlog"},
+    {kAllowBusy, "allow_busy"},
 };
 
 std::vector<std::string> FlagsOf(const CommandSpec& row) {

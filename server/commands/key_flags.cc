@@ -26,10 +26,19 @@ std::string_view OfSet(Args line) {
   return HasWord(line.subspan(3), "GET") ? kReadsAndChanges : kReplaces;
 }
 
+// Only GETs and OVERFLOWs change nothing; what is no operation may be meant to.
 std::string_view OfBitField(Args line) {
-  const Args operations = line.subspan(2);
-  const bool writes = HasWord(operations, "SET") || HasWord(operations, "INCRBY");
-  return writes ? kReadsAndChanges : kReads;
+  for (size_t at = 2; at < line.size();) {
+    const size_t left = line.size() - at - 1;
+    if (EqualsIgnoreCase(line[at], "GET") && left >= 2) {
+      at += 3;
+    } else if (EqualsIgnoreCase(line[at], "OVERFLOW") && left >= 1) {
+      at += 2;
+    } else {
+      return kReadsAndChanges;
+    }
+  }
+  return kReads;
 }
 
 struct Exception {

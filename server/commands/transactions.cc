@@ -38,7 +38,8 @@ void CmdUnwatch(CommandContext& ctx, Args) {
   ctx.reply.Ok();
 }
 
-constexpr uint32_t kAtOnce = kFast | kLoading | kStale | kImmediate;
+constexpr uint32_t kAlways = kLoading | kStale | kNoScript;
+constexpr uint32_t kAtOnce = kAlways | kFast | kAllowBusy | kImmediate;
 
 constexpr CommandSpec kCommands[] = {
     {.name = "MULTI",
@@ -52,7 +53,7 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Queue what follows until EXEC."},
     {.name = "EXEC",
      .arity = 1,
-     .flags = kLoading | kStale | kImmediate,
+     .flags = kAlways | kImmediate | kSkipSlowlog,
      .home = Home::kTransaction,
      .group = "transactions",
      .since = "0.2.0",
@@ -81,7 +82,7 @@ constexpr CommandSpec kCommands[] = {
     {.name = "UNWATCH",
      .run = CmdUnwatch,
      .arity = 1,
-     .flags = kFast | kLoading | kStale,
+     .flags = kAlways | kFast | kAllowBusy,
      .home = Home::kClient,
      .group = "transactions",
      .since = "0.2.0",

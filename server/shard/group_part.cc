@@ -57,6 +57,9 @@ bool GroupPart::Lock(const RequestHeader& request, Args words, std::string& out,
   Invariant(fresh);
   const bool watches = !words[1].empty();
   AppendInt<uint8_t>(out, !watches || WatchedKeysStand(request.from.client) ? 1 : 0);
+  // What is locked changes no more. Not when the group finishes: its client, already answered, may
+  // watch anew by then.
+  if (watches) shard_.watches().Remove(request.from.client);
   AppendInt<uint64_t>(out, shard_.keyspace().StockCount());
   Dump(asks, out, gate);
   return true;
@@ -120,7 +123,6 @@ void GroupPart::Finish(const RequestHeader& request, Args words) {
   const auto index = reader.Int<Index>();
   Invariant(reader.AtEnd());
   if (index != 0) shard_.GateGroup(held.slots, held.skus, index);
-  shard_.watches().Remove(request.from.client);
   shard_.locks().Release(held.slots);
   held_.erase(at);
 }

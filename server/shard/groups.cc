@@ -60,7 +60,7 @@ void Groups::StartTransaction(Client& client, Transaction& transaction) {
     if (queued.IsOfSku()) group->skus.emplace_back(KeyWord(*queued.command, queued.words, 0));
     group->steps.push_back({.command = queued.command, .db = queued.db, .words = queued.words});
   }
-  client.watched.clear();  // each part forgets them when it is finished
+  client.watched.clear();  // each part forgets them when it is locked
   Begin(std::move(group), needs);
 }
 

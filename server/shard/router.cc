@@ -62,6 +62,8 @@ void Router::Execute(Client& client, Args words) {
   shard_.metrics().commands_processed.Add();
   if (const std::string refusal = RefusalOf(client, command, words, shard_.config());
       !refusal.empty()) {
+    if (command != nullptr && command->home == Home::kTransaction)
+      return transactions_.Abort(client, *command, refusal);
     if (client.transaction != nullptr) client.transaction->broken = true;
     return ReplyError(client, refusal, command);
   }

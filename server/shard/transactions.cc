@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "server/group.h"
@@ -91,6 +92,15 @@ void Transactions::Execute(Client& client, const CommandSpec& exec) {
   Unwatch(client);
   stand ? RunHere(client, *transaction)
         : router_.ReplyRaw(client, client.resp == RespVersion::kResp3 ? "_\r\n" : "*-1\r\n");
+}
+
+void Transactions::Abort(Client& client, const CommandSpec& exec, std::string_view refusal) {
+  client.transaction.reset();
+  Unwatch(client);
+  constexpr std::string_view kWord = "ERR ";
+  if (refusal.starts_with(kWord)) refusal.remove_prefix(kWord.size());
+  router_.ReplyError(client, "EXECABORT Transaction discarded because of: " + std::string(refusal),
+                     &exec);
 }
 
 bool Transactions::IsReadyHere(const Transaction& transaction, const SlotNeeds& needs, DbIndex db) {

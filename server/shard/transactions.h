@@ -44,6 +44,8 @@ class Transactions {
   // Requires: client.transaction.
   void Queue(Client& client, const CommandSpec& command, Args words);
   void Execute(Client& client, const CommandSpec& exec);
+  // An EXEC that was refused itself ends the transaction, too, as in Redis.
+  void Abort(Client& client, const CommandSpec& exec, std::string_view refusal);
 
   // WATCH, before its keys are told to their shards. False: it was answered with an error.
   bool Watch(Client& client, const CommandSpec& command, Args words);

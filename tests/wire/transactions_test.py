@@ -84,6 +84,23 @@ class Transactions(WireTest):
                 # It counts once: the next transaction is free.
                 self.assertEqual(self.multi(("GET", self.key("free"))), [None])
 
+    def test_a_command_over_shards_in_between_forgets_no_watched_key(self):
+        keys = self.keys("between", 6)
+        for key in keys:
+            self.call("WATCH", key)
+            self.call("SET", key, "mine already")
+            self.call("MGET", *keys)
+            self.assertIsNone(self.multi())
+
+    def test_an_exec_that_is_refused_ends_the_transaction(self):
+        key = self.key("refused")
+        self.call("MULTI")
+        self.call("SET", key, 1)
+        self.assertError("EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command",
+                         "EXEC", "x")
+        self.assertError("ERR EXEC without MULTI", "EXEC")
+        self.assertIsNone(self.call("GET", key))
+
     def test_a_watched_key_that_nobody_touched_lets_it_pass(self):
         keys = self.keys("calm")
         self.call("WATCH", *keys)
