@@ -38,6 +38,17 @@ test('a pipeline answers each command, errors in their place', async () => {
   assert.deepEqual(replies[2], [null, 'text']);
 });
 
+test('a transaction happens whole, and not at all when its watched key changed', async () => {
+  assert.deepEqual(await redis.multi().set('a', '1').incr('a').get('a').exec(),
+                   [[null, 'OK'], [null, 2], [null, '2']]);
+  const other = redis.duplicate();
+  await other.watch('a');
+  await redis.set('a', '9');
+  assert.equal(await other.multi().set('a', '3').exec(), null);
+  assert.equal(await redis.get('a'), '9');
+  other.disconnect();
+});
+
 test('commands gathered by themselves into pipelines keep their replies apart', async () => {
   const gathering = redis.duplicate({ enableAutoPipelining: true });
   await Promise.all(Array.from({ length: 50 }, (_, i) => gathering.set(`auto:${i}`, String(i))));

@@ -24,6 +24,14 @@ test('what has a time to live is gone after it', async () => {
   await eventually(async () => (await cache.get('brief')) === undefined);
 });
 
+test('many at once', async () => {
+  await cache.setMany([{ key: 'm1', value: 1 }, { key: 'm2', value: 2 }]);
+  assert.deepEqual(await cache.get(['m1', 'absent', 'm2']), [1, undefined, 2]);
+  assert.equal(await cache.delete('m1'), true);
+  assert.equal(await cache.has('m1'), false);
+  assert.equal(await cache.deleteMany(['m2', 'value']), true);
+});
+
 test('a namespace is cleared alone', async () => {
   await cache.set('k', 'mine');
   await other.set('k', 'theirs');

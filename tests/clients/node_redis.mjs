@@ -1,7 +1,7 @@
 // node-redis in both protocols: sessions, counters, pipelines, a sale, a restart.
 import assert from 'node:assert/strict';
 import test, { after, before } from 'node:test';
-import { createClient, ErrorReply } from 'redis';
+import { createClient, ErrorReply, WatchError } from 'redis';
 import { eventually, port, restartServer, sellOut } from './shop.mjs';
 
 for (const RESP of [2, 3]) {
@@ -45,6 +45,16 @@ for (const RESP of [2, 3]) {
   named('a pipeline answers each command', async () => {
     const replies = await client.multi().set(key('p'), '1').incr(key('p')).get(key('p')).execAsPipeline();
     assert.deepEqual(replies, ['OK', 2, '2']);
+  });
+
+  named('a transaction happens whole, and not at all when its watched key changed', async () => {
+    assert.deepEqual(await client.multi().set(key('a'), '1').incr(key('a')).exec(), ['OK', 2]);
+    const other = await client.duplicate().connect();
+    await other.watch(key('a'));
+    await client.set(key('a'), '9');
+    await assert.rejects(other.multi().set(key('a'), '3').exec(), WatchError);
+    assert.equal(await client.get(key('a')), '9');
+    other.destroy();
   });
 
   named('a walk finds every key', async () => {

@@ -60,6 +60,32 @@ class RedisPy(WireTest):
         self.assertEqual(pipeline.execute(), [True] * 5000)
         self.assertEqual(len(list(self.redis.scan_iter(self.key("*"), count=500))), 5000)
 
+    def test_a_transaction_happens_whole_and_errors_say_where(self):
+        name = self.key()
+        self.assertEqual(self.redis.pipeline().set(name, 1).incr(name).get(name).execute(), [True, 2, "2"])
+        with self.assertRaisesRegex(redis.ResponseError, r"Command # 2 \(HGET .*\) of pipeline caused error: WRONGTYPE"):
+            self.redis.pipeline().incr(name).hget(name, "f").incr(name).execute()
+        self.assertEqual(self.redis.get(name), "4")
+
+    def test_a_watched_key_that_changed_stops_the_transaction(self):
+        name = self.key()
+        with self.redis.pipeline() as pipeline:
+            pipeline.watch(name)
+            self.assertIsNone(pipeline.get(name))
+            self.redis.set(name, "other")
+            pipeline.multi()
+            pipeline.set(name, "mine")
+            self.assertRaises(redis.WatchError, pipeline.execute)
+        self.assertEqual(self.redis.get(name), "other")
+
+        def double(pipeline):
+            value = pipeline.get(name)
+            pipeline.multi()
+            pipeline.set(name, value * 2)
+
+        self.assertEqual(self.redis.transaction(double, name), [True])
+        self.assertEqual(self.redis.get(name), "otherother")
+
     def test_a_sale_by_commands_that_redis_py_does_not_know(self):
         ask, sku = self.redis.execute_command, self.key()
         self.assertIn(ask("STOCK.CREATE", sku, 3, "LIMIT", 2), (True, "OK"))
@@ -73,6 +99,13 @@ class RedisPy(WireTest):
         self.assertEqual(ask("RELEASE", sku, "order-3"), ["RELEASED", 1])
         with self.assertRaisesRegex(redis.ResponseError, "^NOHOLD "):
             ask("CONFIRM", sku, "unknown")
+
+    def test_a_sale_inside_a_transaction(self):
+        sku = self.key()
+        self.redis.execute_command("STOCK.CREATE", sku, 1)
+        replies = (self.redis.pipeline().execute_command("RESERVE", sku, "order-1", 1)
+                   .execute_command("CONFIRM", sku, "order-1").incr(self.key("sales")).execute())
+        self.assertEqual((replies[0][0], replies[1], replies[2]), ("HELD", ["CONFIRMED", 1], 1))
 
     def test_nobody_gets_a_unit_twice_however_many_ask(self):
         sku, sold = self.key(), []

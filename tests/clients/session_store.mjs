@@ -5,7 +5,7 @@ import test, { after, before } from 'node:test';
 import { RedisStore } from 'connect-redis';
 import session from 'express-session';
 import { createClient } from 'redis';
-import { port } from './shop.mjs';
+import { eventually, port } from './shop.mjs';
 
 const client = createClient({ socket: { host: '127.0.0.1', port } });
 const store = new RedisStore({ client, prefix: 'session:' });
@@ -50,8 +50,30 @@ test('a cart fills over requests, one for each visitor', async () => {
   assert.equal((await visit('/look', first.cookie)).text, '2');
 });
 
+test('the store keeps a session as long as its cookie, from the last visit on', async () => {
+  await store.clear();
+  const { cookie } = await visit('/');
+  const [key] = (await store.ids()).map((id) => `session:${id}`);
+  await client.pExpire(key, 100_000);
+  assert.equal((await visit('/look', cookie)).text, '1');
+  assert.ok(await client.pTTL(key) > 590_000);
+  await client.pExpire(key, 20);  // nobody comes: a visit would give it its time back
+  await eventually(async () => (await client.exists(key)) === 0);
+  assert.equal((await visit('/look', cookie)).text, 'empty');
+});
+
 test('a session that ended is gone', async () => {
   const { cookie } = await visit('/');
   assert.equal((await visit('/out', cookie)).text, 'bye');
   assert.equal((await visit('/look', cookie)).text, 'empty');
+});
+
+test('the store counts, lists and clears its sessions', async () => {
+  await store.clear();
+  for (let i = 0; i < 20; ++i) await visit('/');
+  assert.equal(await store.length(), 20);
+  assert.equal((await store.ids()).length, 20);
+  assert.deepEqual((await store.all()).map((kept) => kept.cart), Array(20).fill(1));
+  await store.clear();
+  assert.equal(await store.length(), 0);
 });

@@ -59,8 +59,8 @@ class Benchmark(Tools):
 
     def test_the_usual_commands_run_without_an_error(self):
         for pipeline in ("1", "16"):
-            figures = self.figures("-P", pipeline, "-t", "set,get,incr,hset")
-            self.assertEqual([name.split(" ")[0] for name in figures], ["SET", "GET", "INCR", "HSET"])
+            figures = self.figures("-P", pipeline, "-t", "set,get,incr,hset,mset")
+            self.assertEqual([name.split(" ")[0] for name in figures], ["SET", "GET", "INCR", "HSET", "MSET"])
             self.assertTrue(all(figures.values()))
 
     def test_a_line_of_ones_own(self):
