@@ -100,6 +100,7 @@ NOT_SENT = {
 #   SCAN      Redis also takes "-1", "+1", "01" and "" for a cursor; we take what a reply can have given.
 #             A MATCH pattern over 64 KiB is refused: matching must not hold up a shard. Stars alone match the empty
 #             key, too: in Redis "*" does, "**" does not
+#   HELLO     inside MULTI: the transaction's later replies keep the protocol that it began with
 #   HRANDFIELD over 1,000,000 fields or 64 MiB is refused; Redis builds the answer until the client is cut off
 #   errors    Redis quotes a word (an unknown command's, EXPIRE's option) up to its first NUL byte and without line
 #             breaks at its end, we quote it whole
