@@ -74,6 +74,7 @@ struct Config {
   int64_t fence_max = 10000;
   std::chrono::seconds restart_grace{30};
   bool accept_clock = false;
+  bool enable_flush_stock = false;
 
   // Watching
   int64_t slowlog_log_slower_than = 10000;  // microseconds; -1: never

@@ -136,6 +136,9 @@ constexpr Directive kDirectives[] = {
     {kStock, "accept-clock", YesNoField{&Config::accept_clock}, kCommandLine, kPlain,
      "Start although the machine's clock lies more than a day behind the last record, and go on "
      "from that record's time."},
+    {kStock, "enable-flush-stock", YesNoField{&Config::enable_flush_stock}, kRunning, kPlain,
+     "Let FLUSHALL and FLUSHDB remove stock, too: for test servers, since sold records are "
+     "records."},
 
     {kWatching, "slowlog-log-slower-than",
      IntegerField{&Config::slowlog_log_slower_than, -1, kMicrosecondsMax}, kRunning, kPlain,

@@ -27,7 +27,7 @@ size_t KeyCount(const CommandSpec& command, Args args) {
 
 void GatheredKeys::Add(DbIndex db, std::string_view key, std::string_view dump) {
   Key gathered;
-  gathered.view = ReadKeyDump(db, key, dump, gathered.entry);
+  gathered.view = ReadKeyDump(key, dump, gathered.entry);
   keys_.insert_or_assign(NameOf(db, key), std::move(gathered));
 }
 
@@ -53,6 +53,10 @@ KeyView ViewOf(const Entry* entry) {
 }
 
 }  // namespace
+
+uint64_t GroupContext::skus() const {
+  return gathered_ != nullptr ? gathered_->skus : here_.shard.keyspace().StockCount();
+}
 
 KeyView GroupContext::Look(size_t i) {
   if (gathered_ != nullptr) return gathered_->Look(DbOf(i), key(i));

@@ -52,7 +52,8 @@ class GatheredKeys {
   const KeyView& Look(DbIndex db, std::string_view key) const;
   void NoteDeleted(DbIndex db, std::string_view key);
 
-  uint64_t skus = 0;  // on all shards, where the group holds every slot
+  uint64_t skus = 0;   // on all shards, where the group holds every slot
+  bool gated = false;  // stock is among what it changes
   // By the shard that applies them.
   absl::btree_map<ShardId, std::string> mutations;
 
@@ -104,6 +105,24 @@ class GroupContext {
     AppendMutation(gathered_->mutations[here_.shard.server().map.OwnerOf(place.slot)], place,
                    mutation);
     if constexpr (std::is_same_v<M, KeyDeleted>) gathered_->NoteDeleted(db, key(i));
+  }
+
+  // For rows that need every slot: the stock of all shards, and what changes whole databases.
+  uint64_t skus() const;
+  template <typename M>
+  void CommitEverywhere(DbIndex db, const M& mutation) {
+    const bool gated = skus() > 0;
+    for (int number = 0; number < kPartitions; ++number) {
+      const MutationPlace place{
+          .db = db, .slot = static_cast<Slot>(number * kSlotsPerPartition), .key = {}};
+      if (gathered_ == nullptr) {
+        here_.shard.CommitPartition(here_, place, mutation, gated);
+        continue;
+      }
+      gathered_->gated |= gated;
+      AppendMutation(gathered_->mutations[here_.shard.server().map.OwnerOf(place.slot)], place,
+                     mutation);
+    }
   }
 
  private:

@@ -26,6 +26,26 @@
 namespace holdfast {
 namespace {
 
+// Requires: an integer reply.
+int64_t IntegerOf(std::string_view reply) {
+  int64_t value = 0;
+  std::from_chars(reply.data() + 1, reply.data() + reply.size(), value);
+  return value;
+}
+
+}  // namespace
+
+void CombineSum(RespWriter& reply, std::span<const std::string> parts) {
+  int64_t sum = 0;
+  for (const std::string& part : parts) {
+    if (part.starts_with('-')) return reply.Raw(part);
+    sum += IntegerOf(part);
+  }
+  reply.Integer(sum);
+}
+
+namespace {
+
 // ---- several keys at one instant
 
 // All or nothing: one stock key among them, and every key stays.
@@ -71,30 +91,6 @@ void CmdType(CommandContext& ctx, Args) {
   ctx.reply.SimpleString(entry == nullptr ? "none" : TypeWord(entry->type()));
 }
 
-// ---- several shards
-
-// Requires: an integer reply.
-int64_t IntegerOf(std::string_view reply) {
-  int64_t value = 0;
-  std::from_chars(reply.data() + 1, reply.data() + reply.size(), value);
-  return value;
-}
-
-// The first error wins: the rest was done all the same.
-void CombineSum(RespWriter& reply, std::span<const std::string> parts) {
-  int64_t sum = 0;
-  for (const std::string& part : parts) {
-    if (part.starts_with('-')) return reply.Raw(part);
-    sum += IntegerOf(part);
-  }
-  reply.Integer(sum);
-}
-
-// A figure, as INFO's: it may count what is not yet acked.
-void CmdDbSize(CommandContext& ctx, Args) {
-  ctx.reply.Integer(static_cast<int64_t>(ctx.shard.keyspace().KeyCount(ctx.db)));
-}
-
 // ---- SCAN
 
 constexpr int kCursorHashShift = 64 - kScanPrefixBits;
@@ -119,6 +115,8 @@ uint64_t ScanShard(CommandContext& ctx, uint64_t cursor, ScanStep& step,
   size_t left = step.count();
   while (slot < last && left > 0) {
     const auto here = static_cast<Slot>(slot);
+    // A group is at work there, and what it has done may not be told yet: the next step waits.
+    if (slot > SlotOfCursor(cursor) && ctx.shard.locks().Held(here)) break;
     // A key that is missing here may be one whose deletion is not acked yet.
     ctx.WaitForRead(keyspace.gated_stamp(here));
     from = keyspace.Scan(ctx.db, here, from, left, [&](const Entry& entry) {
@@ -211,17 +209,6 @@ constexpr CommandSpec kCommands[] = {
      .since = "0.1.0",
      .args = "cursor [MATCH pattern] [COUNT n] [TYPE t]",
      .summary = "Walk over the keys in steps: answers the next cursor (0: the end) and keys."},
-    {.name = "DBSIZE",
-     .run = CmdDbSize,
-     .arity = 1,
-     .flags = kReadOnly | kFast,
-     .home = Home::kEveryShard,
-     .combine = CombineSum,
-     .group = "server",
-     .category = "keyspace",
-     .since = "0.1.0",
-     .args = "",
-     .summary = "Answer how many keys the database has."},
 };
 
 }  // namespace

@@ -6,16 +6,14 @@ namespace holdfast {
 
 std::span<const std::span<const CommandSpec>> CommandTables() {
   static const std::array kTables = {
-      HoldCommands(),        HoldLookupCommands(),    StockCommands(),
-      StockLookupCommands(), StringCommands(),        StringCounterCommands(),
-      StringRangeCommands(), StringGroupCommands(),   BitmapCommands(),
-      HashCommands(),        HashLookupCommands(),    HashWalkCommands(),
-      KeyCommands(),         KeyMoveCommands(),       ExpiryCommands(),
-      ObjectCommands(),      TransactionCommands(),   ConnectionCommands(),
-      ClientCommands(),      ConfigCommands(),        CommandDocsCommands(),
-      InfoCommands(),        ClientControlCommands(), MemoryCommands(),
-      FunctionCommands(),    SlowlogCommands(),       LatencyCommands(),
-      MonitorCommands(),     DebugCommands(),
+      HoldCommands(),     HoldLookupCommands(),    StockCommands(),       StockLookupCommands(),
+      StringCommands(),   StringCounterCommands(), StringRangeCommands(), StringGroupCommands(),
+      BitmapCommands(),   HashCommands(),          HashLookupCommands(),  HashWalkCommands(),
+      KeyCommands(),      KeyMoveCommands(),       ExpiryCommands(),      ObjectCommands(),
+      DatabaseCommands(), TransactionCommands(),   ConnectionCommands(),  ClientCommands(),
+      ConfigCommands(),   CommandDocsCommands(),   InfoCommands(),        ClientControlCommands(),
+      MemoryCommands(),   FunctionCommands(),      SlowlogCommands(),     LatencyCommands(),
+      MonitorCommands(),  DebugCommands(),
   };
   return kTables;
 }

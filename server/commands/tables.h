@@ -7,6 +7,7 @@
 
 namespace holdfast {
 
+std::span<const CommandSpec> DatabaseCommands();
 std::span<const CommandSpec> TransactionCommands();
 std::span<const CommandSpec> ConnectionCommands();
 std::span<const CommandSpec> ClientCommands();

@@ -286,7 +286,7 @@ void Groups::Decide(Group& group, Step& step) {
     const std::string_view words[] = {mutations};
     router_.Send(shard, HeaderOf(group, RequestKind::kApply, 0, 0), words);
     group.pending.mutations += mutations;
-    group.pending.gated |= shard_.GatesKeys();
+    group.pending.gated |= shard_.GatesKeys() || (group.gathered.gated && shard_.GatesStock());
   }
   group.gathered.mutations.clear();
   --group.steps_missing;

@@ -49,7 +49,7 @@ void AppendKeyDump(std::string& out, const Entry* entry, bool with_value) {
   }
 }
 
-KeyView ReadKeyDump(DbIndex db, std::string_view key, std::string_view dump, Entry::Handle& entry) {
+KeyView ReadKeyDump(std::string_view key, std::string_view dump, Entry::Handle& entry) {
   ByteReader reader(dump);
   if (reader.Int<uint8_t>() == 0) return {};
   KeyView view{.exists = true, .type = static_cast<KeyType>(reader.Int<uint8_t>())};
@@ -57,7 +57,7 @@ KeyView ReadKeyDump(DbIndex db, std::string_view key, std::string_view dump, Ent
   const bool has_value = reader.Int<uint8_t>() != 0;
   Invariant(!reader.failed());
   if (!has_value) return view;
-  const Entry::Shape shape{.db = db, .has_timer = view.deadline != kNever};
+  const Entry::Shape shape{.table = 0, .has_timer = view.deadline != kNever};
   switch (view.type) {
     case KeyType::kString:
       entry = Entry::MakeString(key, reader.rest(), shape);

@@ -19,6 +19,6 @@ namespace holdfast {
 void AppendKeyDump(std::string& out, const Entry* entry, bool with_value);
 
 // `entry` becomes a copy of the key's entry if its value was dumped; the view points at it.
-KeyView ReadKeyDump(DbIndex db, std::string_view key, std::string_view dump, Entry::Handle& entry);
+KeyView ReadKeyDump(std::string_view key, std::string_view dump, Entry::Handle& entry);
 
 }  // namespace holdfast

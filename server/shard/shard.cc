@@ -165,12 +165,45 @@ void Shard::ApplyOfGroup(std::string_view mutations) {
   ByteReader bytes(mutations);
   MutationView mutation{};
   while (NextMutation(bytes, mutation)) {
-    if (!watches_.empty()) watches_.Touch(mutation.place.db, mutation.place.key);
+    if (!watches_.empty()) TouchOfGroup(mutation);
     const bool applied = keyspace_.ApplyView(mutation);
     Invariant(applied);
   }
   Invariant(!bytes.failed());
   Publish();
+}
+
+void Shard::TouchOfGroup(const MutationView& mutation) {
+  ByteReader body(mutation.body);
+  switch (mutation.kind) {
+    case MutationKind::kDatabaseFlushed:
+      return TouchPartition(mutation.place, DatabaseFlushed::DecodeBody(body));
+    case MutationKind::kDatabasesSwapped:
+      return TouchPartition(mutation.place, DatabasesSwapped::DecodeBody(body));
+    default:
+      return watches_.Touch(mutation.place.db, mutation.place.key);
+  }
+}
+
+void Shard::TouchPartition(const MutationPlace& place, const DatabaseFlushed& flushed) {
+  if (!flushed.all) return TouchThoseThatAre(place, {place.db});
+  for (DbIndex db = 0; db < kDatabases; ++db) TouchThoseThatAre(place, {db});
+}
+
+void Shard::TouchPartition(const MutationPlace& place, const DatabasesSwapped& swapped) {
+  TouchThoseThatAre(place, {place.db, swapped.other});
+}
+
+// A watched key of one of these databases, if the name is there in any of them.
+void Shard::TouchThoseThatAre(const MutationPlace& place,
+                              std::initializer_list<DbIndex> databases) {
+  if (watches_.empty()) return;
+  for (const Watches::Key& key : watches_.AllKeys()) {
+    if (PartitionOf(SlotOf(key.name)) != PartitionOf(place.slot)) continue;
+    const auto is_there = [&](DbIndex db) { return keyspace_.Find(At(db, key.name)) != nullptr; };
+    if (std::ranges::find(databases, key.db) == databases.end()) continue;
+    if (std::ranges::any_of(databases, is_there)) watches_.Touch(key.db, key.name);
+  }
 }
 
 void Shard::PushOfGroup(const Pending& group) {
@@ -256,7 +289,7 @@ bool Shard::Forget(const KeyPlace& place, Item& item) {
 }
 
 void Shard::Sweep() {
-  sweep_unfinished_ = false;
+  sweep_unfinished_ = keyspace_.FreeDoomed();
   if (!server_.sweeps.load(std::memory_order_relaxed)) return;
   watch_.StartLap();
   SweepDue();

@@ -5,6 +5,7 @@
 // Owner thread: one.
 #pragma once
 
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -64,6 +65,7 @@ class Shard {
 
   // ---- look-ups
 
+  KeyPlace At(const MutationPlace& place) const { return keyspace_.At(place); }
   KeyPlace At(DbIndex db, std::string_view key) const { return keyspace_.At(db, SlotOf(key), key); }
 
   // The key's entry; one past its deadline is expired on the way, as a logged fact, and is not
@@ -99,6 +101,20 @@ class Shard {
     if (gates_stock_) ctx.WaitForChange(stamp());
   }
 
+  // Of a whole partition of a database. Requires: it is ours.
+  template <typename M>
+  void CommitPartition(CommandContext& ctx, const MutationPlace& place, const M& mutation,
+                       bool of_stock) {
+    const bool gated = gates_keys_ || (of_stock && gates_stock_);
+    TouchPartition(place, mutation);
+    Record(place, mutation, gated);
+    keyspace_.Apply(At(place), mutation);
+    if (!gated || captures()) return;
+    for (int slot = place.slot; slot < place.slot + kSlotsPerPartition; ++slot)
+      keyspace_.gated_stamp(static_cast<Slot>(slot)) = stamp();
+    ctx.WaitForChange(stamp());
+  }
+
   void CreateStock(CommandContext& ctx, const ItemCreated& created);
   void DropStock(CommandContext& ctx, const ItemDropped& dropped);
 
@@ -126,6 +142,7 @@ class Shard {
   // Puts a group into the turn's batch.
   void PushOfGroup(const Pending& group);
   bool GatesKeys() const { return gates_keys_; }
+  bool GatesStock() const { return gates_stock_; }
   // From now on whoever looks at these slots or SKUs waits for this index, pushed elsewhere.
   void GateGroup(const SlotList& slots, std::span<const std::string> skus, Index index);
   TurnStamp StampFor(Index index) { return gate_.StampFor(index, changed_); }
@@ -184,6 +201,12 @@ class Shard {
   void CommitItem(const KeyPlace& place, Item& item, const std::variant<M...>& mutation) {
     std::visit([&](const auto& one) { CommitItem(place, item, one); }, mutation);
   }
+
+  // Tells the watchers of keys that a whole partition's change takes away or brings.
+  void TouchPartition(const MutationPlace& place, const DatabaseFlushed& flushed);
+  void TouchPartition(const MutationPlace& place, const DatabasesSwapped& swapped);
+  void TouchOfGroup(const MutationView& mutation);
+  void TouchThoseThatAre(const MutationPlace& place, std::initializer_list<DbIndex> databases);
 
   // One slice of what a command on the SKU waits for (its due holds, a count of its buyers); one of
   // its holds or refs to forget. False if there was none.

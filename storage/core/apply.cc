@@ -44,7 +44,7 @@ bool Fits(const Entry* entry, const ItemDropped&) {
 
 void Keyspace::Apply(const KeyPlace& place, const StringSet& mutation) {
   const bool with_timer = mutation.deadline != kNever;
-  const Entry::Shape shape{.db = place.db, .has_timer = with_timer};
+  const Entry::Shape shape = ShapeOf(place, with_timer);
   Entry::Handle* const found = FindHandle(place);
   if (found == nullptr) {
     Add(place, Entry::MakeString(place.key, mutation.value, shape), mutation.deadline);
@@ -57,7 +57,8 @@ void Keyspace::Apply(const KeyPlace& place, const StringSet& mutation) {
   if (!in_place) {
     Entry::Handle fresh = Entry::MakeString(entry->key(), mutation.value, shape);
     memory_bytes_ += fresh->MemoryBytes() - entry->MemoryBytes();
-    databases_[place.db]->deadlines += size_t{with_timer} - size_t{entry->has_deadline()};
+    Count(TableOf(place.db, place.slot), place.db, 0,
+          static_cast<int>(with_timer) - static_cast<int>(entry->has_deadline()));
     entry = std::move(fresh);
   }
   Touch(*entry);
@@ -68,7 +69,7 @@ void Keyspace::Apply(const KeyPlace& place, const StringRangeSet& mutation) {
   Entry::Handle* found = FindHandle(place);
   Invariant(Fits(found != nullptr ? found->get() : nullptr, mutation));
   if (found == nullptr) {
-    const Entry::Shape shape{.db = place.db, .has_timer = false};
+    const Entry::Shape shape = ShapeOf(place, false);
     Add(place, Entry::MakeString(place.key, {}, shape), kNever);
     found = FindHandle(place);
   }
@@ -93,7 +94,7 @@ void Keyspace::Apply(const KeyPlace& place, const DeadlineSet& mutation) {
   Entry::Handle* const found = FindHandle(place);
   Invariant(found != nullptr);
   Invariant(Fits(found->get(), mutation));
-  SetDeadline(*found, mutation.deadline);
+  SetDeadline(place, *found, mutation.deadline);
 }
 
 void Keyspace::Apply(const KeyPlace& place, const KeyExpired& mutation) {
@@ -105,10 +106,9 @@ void Keyspace::Apply(const KeyPlace& place, const HashFieldsSet& mutation) {
   Entry* entry = Find(place);
   Invariant(Fits(entry, mutation));
   if (entry == nullptr) {
-    entry = &Add(place,
-                 Entry::MakeHash(place.key, std::make_unique<FieldMap>(seed_),
-                                 {.db = place.db, .has_timer = false}),
-                 kNever);
+    entry = &Add(
+        place, Entry::MakeHash(place.key, std::make_unique<FieldMap>(seed_), ShapeOf(place, false)),
+        kNever);
   }
   FieldMap& fields = entry->fields();
   const size_t bytes_before = fields.MemoryBytes();
@@ -126,22 +126,50 @@ void Keyspace::Apply(const KeyPlace& place, const HashFieldsDeleted& mutation) {
   if (fields.size() == 0) Remove(place);
 }
 
+void Keyspace::Apply(const KeyPlace& place, const DatabaseFlushed& mutation) {
+  Tables& tables = TablesAt(place.slot);
+  if (!mutation.all) return Doom(tables, place.db);
+  for (DbIndex db = 0; db < kDatabases; ++db) Doom(tables, db);
+}
+
+void Keyspace::Apply(const KeyPlace& place, const DatabasesSwapped& mutation) {
+  Tables& tables = TablesAt(place.slot);
+  const DbIndex sides[] = {place.db, mutation.other};
+  for (const DbIndex db : sides) {
+    if (const auto& table = tables.by_db[db]) {
+      Invariant(table->skus == 0);
+      const DbIndex other = db == sides[0] ? sides[1] : sides[0];
+      tables.db_of_label[table->label] = other;
+      totals_[db].keys -= table->keys;
+      totals_[db].deadlines -= table->deadlines;
+      totals_[other].keys += table->keys;
+      totals_[other].deadlines += table->deadlines;
+    }
+  }
+  std::swap(tables.by_db[sides[0]], tables.by_db[sides[1]]);
+}
+
 void Keyspace::Apply(const KeyPlace& place, const ItemCreated& mutation) {
   Invariant(Fits(Find(place), mutation));
   Invariant(place.db == kStockDb);
-  Add(place, Entry::MakeStock(place.key, std::make_unique<Item>(mutation, seed_)), kNever);
+  const uint8_t table = MakeTable(place.db, place.slot).label;
+  Add(place, Entry::MakeStock(place.key, std::make_unique<Item>(mutation, seed_), table), kNever);
+  ++TableOf(place.db, place.slot).skus;
   ++stock_count_;
 }
 
 void Keyspace::Apply(const KeyPlace& place, const ItemDropped& mutation) {
   Invariant(Fits(Find(place), mutation));
   Remove(place);
+  --TableOf(place.db, place.slot).skus;
   --stock_count_;
 }
 
 bool Keyspace::ApplyView(const MutationView& view) {
   const MutationPlace& at = view.place;
-  if (!Owns(at.slot) || at.db >= kDatabases || SlotOf(at.key) != at.slot) return false;
+  if (!Owns(at.slot) || at.db >= kDatabases) return false;
+  if (IsOfPartition(view.kind)) return ApplyPartitionBody(view);
+  if (SlotOf(at.key) != at.slot) return false;
   if (IsStockKind(view.kind) && at.db != kStockDb) return false;
   const KeyPlace place = At(at);
   switch (view.kind) {
@@ -163,6 +191,9 @@ bool Keyspace::ApplyView(const MutationView& view) {
       return ApplyBody<ItemCreated>(place, view.body);
     case MutationKind::kItemDropped:
       return ApplyBody<ItemDropped>(place, view.body);
+    case MutationKind::kDatabaseFlushed:
+    case MutationKind::kDatabasesSwapped:
+      return false;  // see above
     case MutationKind::kItemOptionsSet:
     case MutationKind::kHoldTaken:
     case MutationKind::kHoldConfirmed:
@@ -188,6 +219,27 @@ bool Keyspace::ApplyBody(const KeyPlace& place, std::string_view body) {
   const M mutation = M::DecodeBody(reader);
   if (!reader.AtEnd() || !Fits(Find(place), mutation)) return false;
   Apply(place, mutation);
+  return true;
+}
+
+bool Keyspace::ApplyPartitionBody(const MutationView& view) {
+  if (!view.place.key.empty() || view.place.slot % kSlotsPerPartition != 0) return false;
+  const KeyPlace place = At(view.place);
+  ByteReader reader(view.body);
+  if (view.kind == MutationKind::kDatabaseFlushed) {
+    const auto flushed = DatabaseFlushed::DecodeBody(reader);
+    if (!reader.AtEnd()) return false;
+    Apply(place, flushed);
+    return true;
+  }
+  const auto swapped = DatabasesSwapped::DecodeBody(reader);
+  if (!reader.AtEnd() || swapped.other >= kDatabases || swapped.other == place.db) return false;
+  const auto has_skus = [&](DbIndex db) {
+    const auto& table = TablesAt(place.slot).by_db[db];
+    return table && table->skus > 0;
+  };
+  if (has_skus(place.db) || has_skus(swapped.other)) return false;
+  Apply(place, swapped);
   return true;
 }
 

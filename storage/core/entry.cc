@@ -18,7 +18,7 @@ static_assert(sizeof(TimerNode) == 24);
 Entry::Entry(std::string_view key, KeyType type, size_t value_size, Shape shape)
     : key_size_(static_cast<uint32_t>(key.size())),
       value_size_(static_cast<uint32_t>(value_size)),
-      db_(shape.db & 0xF),
+      table_(shape.table & 0xF),
       type_(static_cast<uint32_t>(type) & 0x7),
       has_timer_(shape.has_timer),
       accessed_(0) {
@@ -45,8 +45,8 @@ Entry::Handle Entry::MakeHash(std::string_view key, std::unique_ptr<FieldMap> fi
   return entry;
 }
 
-Entry::Handle Entry::MakeStock(std::string_view key, std::unique_ptr<Item> item) {
-  Handle entry = Make(key, KeyType::kStock, sizeof(void*), {.db = kStockDb, .has_timer = true});
+Entry::Handle Entry::MakeStock(std::string_view key, std::unique_ptr<Item> item, uint8_t table) {
+  Handle entry = Make(key, KeyType::kStock, sizeof(void*), {.table = table, .has_timer = true});
   entry->set_object(item.release());
   return entry;
 }
@@ -107,7 +107,7 @@ bool Entry::ExtendString(size_t size) {
 Entry::Handle Entry::RebuildLonger(size_t size) const {
   const std::string_view value = string();
   Invariant(size >= value.size());
-  Handle copy = Make(key(), type(), size, {.db = db(), .has_timer = has_timer()});
+  Handle copy = Make(key(), type(), size, {.table = table(), .has_timer = has_timer()});
   copy->accessed_ = accessed_;
   value.copy(copy->value_bytes(), value.size());
   std::memset(copy->value_bytes() + value.size(), 0, size - value.size());
@@ -122,7 +122,7 @@ void Entry::WriteString(size_t offset, std::string_view bytes) {
 }
 
 Entry::Handle Entry::Rebuild(bool with_timer) {
-  Handle copy = Make(key(), type(), value_size_, {.db = db(), .has_timer = with_timer});
+  Handle copy = Make(key(), type(), value_size_, {.table = table(), .has_timer = with_timer});
   copy->accessed_ = accessed_;
   std::memcpy(copy->value_bytes(), value_bytes(), value_size_);
   if (type() != KeyType::kString) set_object(nullptr);

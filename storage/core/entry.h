@@ -2,7 +2,7 @@
 // a key and a cache miss a look-up.
 //
 //   [ timer: TimerNode, 24 bytes ]   only if the key has a deadline, or is a SKU (its holds have)
-//   Entry: key_size:u32 value_size:u32 db:4 type:3 has_timer:1 accessed:24   <- a handle points
+//   Entry: key_size:u32 value_size:u32 table:4 type:3 has_timer:1 accessed:24   <- a handle points
 //   here key value: a string's bytes; of the other types a pointer to the object that the entry
 //   owns
 //
@@ -35,19 +35,20 @@ class Entry {
   using Handle = std::unique_ptr<Entry, Free>;
   // What a new entry starts from.
   struct Shape {
-    DbIndex db;
+    uint8_t table;  // its label in the keyspace
     bool has_timer;
   };
 
   static Handle MakeString(std::string_view key, std::string_view value, Shape shape);
   static Handle MakeHash(std::string_view key, std::unique_ptr<FieldMap> fields, Shape shape);
-  static Handle MakeStock(std::string_view key, std::unique_ptr<Item> item);
+  static Handle MakeStock(std::string_view key, std::unique_ptr<Item> item, uint8_t table);
 
   Entry(const Entry&) = delete;
   Entry& operator=(const Entry&) = delete;
 
   KeyType type() const { return static_cast<KeyType>(type_); }
-  DbIndex db() const { return static_cast<DbIndex>(db_); }
+  // The label of the table that it is in (keyspace.h).
+  uint8_t table() const { return static_cast<uint8_t>(table_); }
   std::string_view key() const { return {bytes(), key_size_}; }
 
   // Of the key; kNever if there is none, as for every SKU.
@@ -112,7 +113,7 @@ class Entry {
   uint32_t key_size_;
   uint32_t value_size_;
   // One word: a fourth would push many a block into the next size class.
-  uint32_t db_ : 4;
+  uint32_t table_ : 4;
   uint32_t type_ : 3;
   uint32_t has_timer_ : 1;
   uint32_t accessed_ : kAccessBits;

@@ -77,4 +77,18 @@ HashFieldsDeleted HashFieldsDeleted::DecodeBody(ByteReader& reader) {
   return deleted;
 }
 
+void DatabaseFlushed::EncodeBody(std::string& out) const {
+  AppendInt(out, static_cast<uint8_t>(all));
+}
+
+DatabaseFlushed DatabaseFlushed::DecodeBody(ByteReader& reader) {
+  return {.all = reader.Int<uint8_t>() != 0};
+}
+
+void DatabasesSwapped::EncodeBody(std::string& out) const { AppendInt(out, other); }
+
+DatabasesSwapped DatabasesSwapped::DecodeBody(ByteReader& reader) {
+  return {.other = reader.Int<DbIndex>()};
+}
+
 }  // namespace holdfast

@@ -7,6 +7,8 @@
 //   KeyExpired         -
 //   HashFieldsSet      count:u32 | count x (field word, value word)
 //   HashFieldsDeleted  count:u32 | count x field word
+//   DatabaseFlushed    all:u8
+//   DatabasesSwapped   other:u8
 //
 // A deadline is in Unix ms, 0 for none (kNever). Frame and conventions: storage/core/mutation.h.
 #pragma once
@@ -102,6 +104,24 @@ struct HashFieldsDeleted {
 
   void EncodeBody(std::string& out) const;
   static HashFieldsDeleted DecodeBody(ByteReader& reader);
+};
+
+// The partition's keys of this database, or of all of them, are gone.
+struct DatabaseFlushed {
+  static constexpr MutationKind kKind = MutationKind::kDatabaseFlushed;
+  bool all = false;
+
+  void EncodeBody(std::string& out) const;
+  static DatabaseFlushed DecodeBody(ByteReader& reader);
+};
+
+// What the partition had in this database it has in the other one now, and the reverse.
+struct DatabasesSwapped {
+  static constexpr MutationKind kKind = MutationKind::kDatabasesSwapped;
+  DbIndex other = 0;
+
+  void EncodeBody(std::string& out) const;
+  static DatabasesSwapped DecodeBody(ByteReader& reader);
 };
 
 }  // namespace holdfast

@@ -1,6 +1,7 @@
 #include "storage/core/keyspace.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "storage/base/invariant.h"
@@ -26,6 +27,7 @@ Keyspace::Keyspace(HashSeed seed, Slot first, Slot last)
     : seed_(seed), first_(first), last_(last), gated_stamps_(size_t{last} - first + 1) {
   Invariant(first <= last);
   Invariant(last < kSlots);
+  partitions_.resize(static_cast<size_t>(PartitionOf(last) - PartitionOf(first) + 1));
 }
 
 Keyspace::~Keyspace() = default;
@@ -45,32 +47,27 @@ void Keyspace::Prefetch(const KeyPlace& place) const {
   if (keys != nullptr) keys->Prefetch(place.hashed());
 }
 
-size_t Keyspace::KeyCount(DbIndex db) const { return databases_[db] ? databases_[db]->keys : 0; }
+size_t Keyspace::KeyCount(DbIndex db) const { return totals_[db].keys; }
 
 size_t Keyspace::KeyCount(DbIndex db, Slot slot) const {
   const Keys* const keys = KeysOf(db, slot);
   return keys != nullptr ? keys->size() : 0;
 }
 
-size_t Keyspace::DeadlineCount(DbIndex db) const {
-  return databases_[db] ? databases_[db]->deadlines : 0;
-}
+size_t Keyspace::DeadlineCount(DbIndex db) const { return totals_[db].deadlines; }
 
 const Entry* Keyspace::Sample(DbIndex db, Random& random) const {
   if (KeyCount(db) == 0) return nullptr;
-  const Database& database = *databases_[db];
-  uint64_t skip = random.Below(database.keys);
-  size_t block = 0;
-  while (skip >= database.block_keys[block]) skip -= database.block_keys[block++];
-  size_t slot = block * kSlotsPerBlock;
-  while (skip >= database.slots[slot].size()) skip -= database.slots[slot++].size();
-  return database.slots[slot].Sample(random.Next())->get();
-}
-
-void Keyspace::CountKey(Database& database, Slot slot, int change) {
-  database.keys += static_cast<size_t>(change);
-  database.block_keys[static_cast<size_t>(slot - first_) / kSlotsPerBlock] +=
-      static_cast<uint32_t>(change);
+  uint64_t skip = random.Below(KeyCount(db));
+  const auto keys_of = [db](const Tables& tables) {
+    return tables.by_db[db] ? tables.by_db[db]->keys : 0;
+  };
+  size_t partition = 0;
+  while (skip >= keys_of(partitions_[partition])) skip -= keys_of(partitions_[partition++]);
+  const Table& table = *partitions_[partition].by_db[db];
+  size_t slot = 0;
+  while (skip >= table.slots[slot].size()) skip -= table.slots[slot++].size();
+  return table.slots[slot].Sample(random.Next())->get();
 }
 
 Entry::Handle* Keyspace::FindHandle(const KeyPlace& place) {
@@ -78,54 +75,100 @@ Entry::Handle* Keyspace::FindHandle(const KeyPlace& place) {
   return keys != nullptr ? keys->Find(place.hashed()) : nullptr;
 }
 
-Keyspace::Database& Keyspace::MakeDatabase(DbIndex db) {
-  auto& database = databases_[db];
-  if (!database) {
-    database = std::make_unique<Database>();
-    database->slots.reserve(gated_stamps_.size());
-    for (size_t i = 0; i < gated_stamps_.size(); ++i) database->slots.emplace_back(seed_);
-  }
-  return *database;
+Keyspace::Table::Table(HashSeed seed, uint8_t table_label) : label(table_label) {
+  slots.reserve(kSlotsPerPartition);
+  for (int i = 0; i < kSlotsPerPartition; ++i) slots.emplace_back(seed);
 }
 
+Keyspace::Table& Keyspace::MakeTable(DbIndex db, Slot slot) {
+  Tables& tables = TablesAt(slot);
+  auto& table = tables.by_db[db];
+  if (!table) {
+    // There are as many labels as databases, so one is free.
+    uint32_t used = 0;
+    for (const auto& other : tables.by_db) used |= other ? 1U << other->label : 0;
+    const auto label = static_cast<uint8_t>(std::countr_one(used));
+    table = std::make_unique<Table>(seed_, label);
+    tables.db_of_label[label] = db;
+  }
+  return *table;
+}
+
+void Keyspace::Count(Table& table, DbIndex db, int keys, int deadlines) {
+  table.keys += static_cast<size_t>(keys);
+  table.deadlines += static_cast<size_t>(deadlines);
+  totals_[db].keys += static_cast<size_t>(keys);
+  totals_[db].deadlines += static_cast<size_t>(deadlines);
+}
+
+Entry::Shape Keyspace::ShapeOf(const KeyPlace& place, bool has_timer) {
+  return {.table = MakeTable(place.db, place.slot).label, .has_timer = has_timer};
+}
+
+// Requires: the entry was made with ShapeOf(place).
 Entry& Keyspace::Add(const KeyPlace& place, Entry::Handle handle, UnixMs deadline) {
-  Database& database = MakeDatabase(place.db);
   Keys& keys = *KeysOf(place.db, place.slot);
   Entry& entry = *handle;
   const size_t container_before = keys.MemoryBytes();
   keys.Insert(place.hashed(), std::move(handle));
   memory_bytes_ += keys.MemoryBytes() - container_before + entry.MemoryBytes();
-  CountKey(database, place.slot, 1);
+  Count(TableOf(place.db, place.slot), place.db, 1, deadline != kNever ? 1 : 0);
   Touch(entry);
-  if (deadline != kNever) {
-    wheel_.Insert(*entry.timer(), deadline);
-    ++database.deadlines;
-  }
+  if (deadline != kNever) wheel_.Insert(*entry.timer(), deadline);
   return entry;
 }
 
 void Keyspace::Remove(const KeyPlace& place) {
   const Entry* const entry = Find(place);
   Invariant(entry != nullptr);
-  Database& database = *databases_[place.db];
   Keys& keys = *KeysOf(place.db, place.slot);
-  if (entry->has_deadline()) --database.deadlines;
-  CountKey(database, place.slot, -1);
+  Count(TableOf(place.db, place.slot), place.db, -1, entry->has_deadline() ? -1 : 0);
   const size_t bytes_before = keys.MemoryBytes() + entry->MemoryBytes();
   keys.Erase(place.hashed());
   memory_bytes_ += keys.MemoryBytes() - bytes_before;
 }
 
-void Keyspace::SetDeadline(Entry::Handle& entry, UnixMs deadline) {
+void Keyspace::SetDeadline(const KeyPlace& place, Entry::Handle& entry, UnixMs deadline) {
   const bool wanted = deadline != kNever;
   const bool had = entry->has_deadline();
   if (wanted != had) {
     const size_t bytes_before = entry->MemoryBytes();
     entry = entry->Rebuild(wanted);
     memory_bytes_ += entry->MemoryBytes() - bytes_before;
-    databases_[entry->db()]->deadlines += size_t{wanted} - size_t{had};
+    Count(TableOf(place.db, place.slot), place.db, 0, wanted ? 1 : -1);
   }
   if (wanted) Time(*entry->timer(), deadline);
+}
+
+// ---- whole databases
+
+void Keyspace::Doom(Tables& tables, DbIndex db) {
+  auto& table = tables.by_db[db];
+  if (!table) return;
+  totals_[db].keys -= table->keys;
+  totals_[db].deadlines -= table->deadlines;
+  stock_count_ -= table->skus;
+  doomed_.push_back(std::move(table));
+}
+
+bool Keyspace::FreeDoomed() {
+  if (doomed_.empty()) return false;
+  Table& table = *doomed_.back();
+  // Empty slots cost little: one after the other, up to a first segment.
+  size_t freed = 0;
+  while (freed == 0 && !table.slots.empty()) {
+    Keys& keys = table.slots.back();
+    const size_t bytes_before = keys.MemoryBytes();
+    size_t entry_bytes = 0;
+    const bool more = keys.DropSegment([&](const Entry::Handle& entry) {
+      entry_bytes += entry->MemoryBytes();
+      ++freed;
+    });
+    memory_bytes_ -= entry_bytes + bytes_before - keys.MemoryBytes();
+    if (!more) table.slots.pop_back();
+  }
+  if (table.slots.empty()) doomed_.pop_back();
+  return !doomed_.empty();
 }
 
 void Keyspace::Time(TimerNode& timer, UnixMs deadline) {

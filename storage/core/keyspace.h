@@ -78,6 +78,8 @@ class Keyspace {
   void Apply(const KeyPlace& place, const KeyExpired& mutation);
   void Apply(const KeyPlace& place, const HashFieldsSet& mutation);
   void Apply(const KeyPlace& place, const HashFieldsDeleted& mutation);
+  void Apply(const KeyPlace& place, const DatabaseFlushed& mutation);
+  void Apply(const KeyPlace& place, const DatabasesSwapped& mutation);
   void Apply(const KeyPlace& place, const ItemCreated& mutation);
   void Apply(const KeyPlace& place, const ItemDropped& mutation);
   // Every other mutation of a SKU, or a variant of several. Requires: the SKU is there.
@@ -99,6 +101,8 @@ class Keyspace {
   size_t KeyCount(DbIndex db, Slot slot) const;
   size_t DeadlineCount(DbIndex db) const;
   size_t StockCount() const { return stock_count_; }
+  // Frees a slice of what flushes threw away, about a segment of keys; false when nothing is left.
+  bool FreeDoomed();
   // Bytes of the heap that keys take, with the containers that hold them.
   size_t MemoryBytes() const { return memory_bytes_; }
 
@@ -136,7 +140,9 @@ class Keyspace {
   size_t CollectDue(UnixMs now, size_t budget, KeyDue&& key_due, ItemDue&& item_due) {
     return wheel_.Advance(now, budget, [&](TimerNode& timer) {
       Entry& entry = Entry::OfTimer(timer);
-      const KeyPlace place = At(entry.db(), SlotOf(entry.key()), entry.key());
+      const Slot slot = SlotOf(entry.key());
+      const KeyPlace place = At(DbOf(slot, entry), slot, entry.key());
+      if (!doomed_.empty() && Find(place) != &entry) return timer.Unlink();
       if (entry.type() != KeyType::kStock) {
         key_due(place);
       } else if (IsSweepDue(entry, now)) {
@@ -156,29 +162,50 @@ class Keyspace {
     static std::string_view KeyOf(const Entry::Handle& entry) { return entry->key(); }
   };
   using Keys = SegmentedSet<Entry::Handle, KeyTraits>;
-  // Sample counts its way to a slot, over blocks of them first.
-  static constexpr size_t kSlotsPerBlock = 64;
-  struct Database {
+  // The keys that one partition has in one database.
+  struct Table {
+    Table(HashSeed seed, uint8_t table_label);
     std::vector<Keys> slots;
-    std::array<uint32_t, kSlots / kSlotsPerBlock> block_keys{};
+    size_t keys = 0;
+    size_t deadlines = 0;
+    size_t skus = 0;
+    uint8_t label;  // what its entries carry
+  };
+  // An entry carries the label of its table and not its database: SWAPDB exchanges tables.
+  struct Tables {
+    std::array<std::unique_ptr<Table>, kDatabases> by_db;  // made on first use
+    std::array<DbIndex, kDatabases> db_of_label{};
+  };
+  struct Totals {
     size_t keys = 0;
     size_t deadlines = 0;
   };
 
+  Tables& TablesAt(Slot slot) {
+    return partitions_[static_cast<size_t>(PartitionOf(slot) - PartitionOf(first_))];
+  }
+  const Tables& TablesAt(Slot slot) const { return const_cast<Keyspace*>(this)->TablesAt(slot); }
   const Keys* KeysOf(DbIndex db, Slot slot) const {
-    const auto& database = databases_[db];
-    return database ? &database->slots[static_cast<size_t>(slot - first_)] : nullptr;
+    const auto& table = TablesAt(slot).by_db[db];
+    return table ? &table->slots[static_cast<size_t>(slot % kSlotsPerPartition)] : nullptr;
   }
   Keys* KeysOf(DbIndex db, Slot slot) {
     return const_cast<Keys*>(static_cast<const Keyspace*>(this)->KeysOf(db, slot));
   }
-  // A key came to (1) or left (-1) the slot.
-  void CountKey(Database& database, Slot slot, int change);
+  DbIndex DbOf(Slot slot, const Entry& entry) const {
+    return TablesAt(slot).db_of_label[entry.table()];
+  }
+  Table& TableOf(DbIndex db, Slot slot) { return *TablesAt(slot).by_db[db]; }
+  // Makes it if need be.
+  Table& MakeTable(DbIndex db, Slot slot);
+  void Count(Table& table, DbIndex db, int keys, int deadlines);
+  void Doom(Tables& tables, DbIndex db);
+  // What an entry of this place starts from.
+  Entry::Shape ShapeOf(const KeyPlace& place, bool has_timer);
   Entry::Handle* FindHandle(const KeyPlace& place);
-  Database& MakeDatabase(DbIndex db);
   Entry& Add(const KeyPlace& place, Entry::Handle entry, UnixMs deadline);
   void Remove(const KeyPlace& place);
-  void SetDeadline(Entry::Handle& entry, UnixMs deadline);
+  void SetDeadline(const KeyPlace& place, Entry::Handle& entry, UnixMs deadline);
   // Files a timer in the wheel, or moves it.
   void Time(TimerNode& timer, UnixMs deadline);
   Entry& StockEntry(const KeyPlace& place);
@@ -190,13 +217,16 @@ class Keyspace {
 
   template <typename M>
   bool ApplyBody(const KeyPlace& place, std::string_view body);
+  bool ApplyPartitionBody(const MutationView& view);
   bool ApplyItemBody(const KeyPlace& place, MutationKind kind, std::string_view body);
 
   const HashSeed seed_;
   const Slot first_;
   const Slot last_;
-  TimingWheel wheel_;  // before the databases: entries leave it when they are destroyed
-  std::array<std::unique_ptr<Database>, kDatabases> databases_;
+  TimingWheel wheel_;  // before the tables: entries leave it when they are destroyed
+  std::vector<Tables> partitions_;
+  std::vector<std::unique_ptr<Table>> doomed_;  // flushed, and not yet freed
+  std::array<Totals, kDatabases> totals_;
   std::vector<uint64_t> gated_stamps_;
   size_t stock_count_ = 0;
   size_t memory_bytes_ = 0;

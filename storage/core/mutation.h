@@ -57,12 +57,20 @@ enum class MutationKind : uint8_t {
   kHashFieldsSet = 68,
   kHashFieldsDeleted = 69,
   kStringRangeSet = 70,
+  // Whole databases, a partition at a time: the slot is the partition's first, the key is empty.
+  kDatabaseFlushed = 80,
+  kDatabasesSwapped = 81,
 };
 
 // The two levels of durability, by value: stock is gated (its replies wait for the log), ordinary
 // keys are gated only under `appendfsync always`.
 constexpr bool IsStockKind(MutationKind kind) {
   return static_cast<uint8_t>(kind) < static_cast<uint8_t>(MutationKind::kStringSet);
+}
+
+// Of all keys of a partition in a database.
+constexpr bool IsOfPartition(MutationKind kind) {
+  return kind == MutationKind::kDatabaseFlushed || kind == MutationKind::kDatabasesSwapped;
 }
 
 // Where a mutation happens.

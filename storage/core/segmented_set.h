@@ -132,6 +132,25 @@ class SegmentedSet {
     directory_.reset();
   }
 
+  // For a set that is being thrown away: visits and destroys a segment's entries. False when the
+  // set is empty; until then nothing else may be asked of it but size and MemoryBytes.
+  template <typename F>
+  bool DropSegment(F&& visit) {
+    if (only_) {
+      for (const Entry& entry : only_->entries) visit(entry);
+      only_.reset();
+    }
+    if (!directory_) return false;
+    Directory& directory = *directory_;
+    const std::unique_ptr<Segment> last(directory.places.back());
+    for (const Entry& entry : last->entries) visit(entry);
+    directory.size -= last->entries.size();
+    directory.segment_bytes -= last->MemoryBytes();
+    directory.places.resize(directory.places.size() - directory.PlacesOf(*last));
+    if (directory.places.empty()) directory_.reset();
+    return directory_ != nullptr;
+  }
+
   // visit(const Entry&) for each, in no order. The set must not change meanwhile.
   template <typename F>
   void ForEach(F&& visit) const {

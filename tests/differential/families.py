@@ -312,14 +312,9 @@ FAMILIES = {
 }
 
 
-# Commands that Redis serves and the server at hand does not: their rows wait.
-WAITING = set()
-
 
 def draw(rows, chance):
     """One row's commands, unspoilt."""
-    rows = [row for row in rows if not isinstance(row[1], str) or
-            not WAITING & {row[1].replace(" ", "|"), row[1].split()[0]}]
     row, = chance.choices(rows, weights=[row[0] for row in rows])
     if callable(row[1]):
         return row[1](chance)

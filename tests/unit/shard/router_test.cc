@@ -314,5 +314,86 @@ TEST_F(RouterTest, AfterARestartNoHoldFallsDueBeforeTheGrace) {
   EXPECT_EQ(cluster_.shard(0).metrics().holds_expired.Get(), 1);
 }
 
+// ---- groups over shards
+
+TEST_F(RouterTest, WhoComesToAKeyOfAGroupWaitsForItsEndAndNobodyElseDoes) {
+  SimClient& ann = cluster_.Connect(0);
+  SimClient& bob = cluster_.Connect(1);
+  const std::string one = KeyOn(0, "one");
+  const std::string two = KeyOn(1, "two");
+  Send(ann, "MSET " + one + " a " + two + " b");
+  // Shard 0 grants to itself, then shard 1 holds its key for the group.
+  for (int turn = 0; turn < 3; ++turn) {
+    cluster_.Work(0);
+    cluster_.EndTurn(0);
+  }
+  ASSERT_TRUE(cluster_.Deliver(0, 1));
+  EXPECT_TRUE(cluster_.shard(1).locks().Held(SlotOf(two)));
+  Send(bob, "GET " + two);
+  Send(bob, "GET " + KeyOn(1, "three"));
+  cluster_.EndTurn(1);
+  EXPECT_EQ(bob.received, "");  // replies keep order; the second one is there and waits for it
+  EXPECT_EQ(Settled(ann), "+OK\r\n");
+  EXPECT_EQ(std::exchange(bob.received, {}), "$1\r\nb\r\n$-1\r\n");
+  EXPECT_TRUE(cluster_.shard(1).locks().idle());
+}
+
+TEST_F(RouterTest, ScanStopsAtAGroupsSlotsAndKeysWaitsForThem) {
+  SimClient& ann = cluster_.Connect(0);
+  SimClient& bob = cluster_.Connect(1);
+  const int first = cluster_.state().map.FirstSlot(1);
+  const std::string one = KeyOn(0, "one");
+  std::string two = KeyOn(1, "two");  // not far behind, so that one step comes there
+  while (SlotOf(two) <= first || SlotOf(two) > first + 1000) two = KeyOn(1, two + "-");
+  Send(ann, "MSET " + one + " a " + two + " b");
+  for (int turn = 0; turn < 3; ++turn) {
+    cluster_.Work(0);
+    cluster_.EndTurn(0);
+  }
+  ASSERT_TRUE(cluster_.Deliver(0, 1));
+  const uint64_t cursor = static_cast<uint64_t>(first) << kCursorSlotShift;
+  Send(bob, "SCAN " + std::to_string(cursor) + " COUNT 10000");
+  cluster_.EndTurn(1);
+  const uint64_t held = static_cast<uint64_t>(SlotOf(two)) << kCursorSlotShift;
+  EXPECT_NE(bob.received.find("\r\n" + std::to_string(held) + "\r\n*0\r\n"), std::string::npos)
+      << bob.received;
+  bob.received.clear();
+  Send(bob, "KEYS *");
+  EXPECT_EQ(Settled(ann), "+OK\r\n");
+  EXPECT_TRUE(bob.received.starts_with("*2\r\n")) << bob.received;
+}
+
+TEST_F(RouterTest, AGroupWhoseClientLeftIsDoneAllTheSame) {
+  SimClient& ann = cluster_.Connect(0);
+  SimClient& bob = cluster_.Connect(2);
+  const std::string one = KeyOn(0, "one");
+  const std::string two = KeyOn(1, "two");
+  Send(ann, "MSET " + one + " a " + two + " b");
+  cluster_.EndTurn(0);
+  cluster_.Disconnect(ann);
+  Turns();
+  Send(bob, "MGET " + one + " " + two);
+  EXPECT_EQ(Settled(bob), "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
+  for (int shard = 0; shard < 3; ++shard) EXPECT_TRUE(cluster_.shard(shard).locks().idle());
+}
+
+TEST_F(RouterTest, AGroupLocksASkuOnlyWhenNothingIsDueOnIt) {
+  SimClient& client = cluster_.Connect(2);
+  const std::string sku = KeyOn(0, "mask");
+  const std::string other = KeyOn(1, "mask");
+  Send(client, "STOCK.CREATE " + sku + " 5000");
+  Send(client, "STOCK.CREATE " + other + " 5");
+  for (int i = 0; i < 3000; ++i)
+    Send(client, "RESERVE " + sku + " h" + std::to_string(i) + " 1 EX 1");
+  Settled(client);
+  cluster_.Advance(DurationMs(1001));
+  Send(client, "MULTI");
+  Send(client, "STOCK.AVAIL " + sku);
+  Send(client, "RESERVE " + other + " x 1");
+  Send(client, "EXEC");
+  const std::string reply = Settled(client);
+  EXPECT_NE(reply.find("*2\r\n*1\r\n:5000\r\n*4\r\n+HELD"), std::string::npos) << reply;
+}
+
 }  // namespace
 }  // namespace holdfast
