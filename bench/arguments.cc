@@ -17,7 +17,7 @@ constexpr const char* kUsage =
 Server
   --host H (127.0.0.1)  --port N (6379)  --socket PATH  --password P
 
-Loads: set get reserve soldout lifecycle reads
+Loads: set get session hset mset mget reserve soldout lifecycle reads
   -c N            connections (50)
   -P N            requests in flight on each connection (1)
   -n N            requests in all (100000)
@@ -27,7 +27,7 @@ Loads: set get reserve soldout lifecycle reads
   --lua           for a plain Redis: the sale as Lua scripts (the full ones, same semantics)
   --lua-bare      reserve and soldout only: the script that only checks and decrements
   --skus N        SKUs that reserve, lifecycle and reads spread over (1: one hot SKU)
-  --keys N        keys of set, get and reads (100000)
+  --keys N        keys of set, get, session, hset, mset, mget and reads (100000)
   --value-bytes N size of their values (64)
   --server-pid N  reports also the CPU time of this local process while the load runs
 
@@ -179,10 +179,12 @@ Status CheckTogether(const Arguments& arguments) {
   if (!arguments.scenario.empty() && arguments.scenario != "masks") {
     return Status::Invalid("unknown scenario '" + arguments.scenario + "', there is: masks");
   }
-  constexpr std::string_view kLoads[] = {"set", "get", "reserve", "soldout", "lifecycle", "reads"};
+  constexpr std::string_view kLoads[] = {"set",  "get",     "session", "hset",      "mset",
+                                         "mget", "reserve", "soldout", "lifecycle", "reads"};
   if (!arguments.load.empty() && std::ranges::find(kLoads, arguments.load) == std::end(kLoads)) {
     return Status::Invalid("unknown load '" + arguments.load +
-                           "', there are: set get reserve soldout lifecycle reads");
+                           "', there are: set get session hset mset mget reserve "
+                           "soldout lifecycle reads");
   }
   if (arguments.dialect == Dialect::kLuaBare && arguments.load != "reserve" &&
       arguments.load != "soldout") {

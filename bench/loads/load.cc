@@ -10,8 +10,10 @@ namespace holdfast::bench {
 std::unique_ptr<Load> MakeLoad(const Arguments& arguments) {
   using Maker = std::unique_ptr<Load> (*)(const Arguments&);
   constexpr std::pair<std::string_view, Maker> kLoads[] = {
-      {"set", MakeSetLoad},         {"get", MakeGetLoad},     {"reserve", MakeReserveLoad},
-      {"soldout", MakeSoldoutLoad}, {"reads", MakeReadsLoad}, {"lifecycle", MakeLifecycleLoad},
+      {"session", MakeSessionLoad},     {"hset", MakeHsetLoad},       {"mset", MakeMsetLoad},
+      {"mget", MakeMgetLoad},           {"set", MakeSetLoad},         {"get", MakeGetLoad},
+      {"reserve", MakeReserveLoad},     {"soldout", MakeSoldoutLoad}, {"reads", MakeReadsLoad},
+      {"lifecycle", MakeLifecycleLoad},
   };
   for (const auto& [name, make] : kLoads) {
     if (name == arguments.load) return make(arguments);

@@ -23,6 +23,10 @@ class Load {
 
 std::unique_ptr<Load> MakeSetLoad(const Arguments& arguments);
 std::unique_ptr<Load> MakeGetLoad(const Arguments& arguments);
+std::unique_ptr<Load> MakeSessionLoad(const Arguments& arguments);
+std::unique_ptr<Load> MakeHsetLoad(const Arguments& arguments);
+std::unique_ptr<Load> MakeMsetLoad(const Arguments& arguments);
+std::unique_ptr<Load> MakeMgetLoad(const Arguments& arguments);
 std::unique_ptr<Load> MakeReserveLoad(const Arguments& arguments);
 std::unique_ptr<Load> MakeSoldoutLoad(const Arguments& arguments);
 std::unique_ptr<Load> MakeLifecycleLoad(const Arguments& arguments);
