@@ -86,6 +86,7 @@ enum CommandFlag : uint32_t {
   kImmediate = 1U << 11,   // runs within MULTI, too, instead of being queued
   kSelects = 1U << 12,     // its argument is the database of what follows
   kWatches = 1U << 13,     // its keys are watched from now on
+  kCopies = 1U << 14,      // logs values that its request does not carry
   kDebug = 1U << 19,       // behind enable-debug-command
   // What follows is only told by COMMAND, for clients that know it from Redis.
   kNoScript = 1U << 20,   // about the connection or the server, so never part of a script

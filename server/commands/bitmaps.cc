@@ -324,7 +324,7 @@ constexpr CommandSpec kCommands[] = {
      .decide = BitOp,
      .gathers = Gathers::kValues,
      .arity = -4,
-     .flags = kWrite | kGrows,
+     .flags = kWrite | kCopies | kGrows,
      .home = Home::kGroup,
      .keys = {.first = 2, .last = -1, .step = 1},
      .group = "bitmap",

@@ -38,17 +38,18 @@ std::string FlagsOf(const Client& client) {
 }
 
 // Redis' fields in Redis' order, for programs read them by name; what does not exist here (pub/sub,
-// MULTI, argument memory) shows as there when it is not used.
+// argument memory) shows as there when it is not used.
 std::string DescribeClient(const Client& client, UnixMs now) {
   const size_t memory = sizeof(Client) + client.query_bytes + client.replies.bytes();
   return fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 "
-      "multi=-1 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={} "
+      "multi={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={} "
       "tot-mem={} events=r cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}\n",
       client.id, client.address, client.local_address, client.descriptor, client.name,
       SecondsBetween(client.connected_at, now), SecondsBetween(client.last_seen, now),
-      FlagsOf(client), client.db, client.query_bytes, client.replies.awaited(),
-      client.replies.bytes(), memory,
+      FlagsOf(client), client.db,
+      client.transaction != nullptr ? static_cast<int64_t>(client.transaction->commands) : -1,
+      client.query_bytes, client.replies.awaited(), client.replies.bytes(), memory,
       client.last_command != nullptr ? LowerCased(client.last_command->name) : "NULL",
       static_cast<int>(client.resp), client.library_name, client.library_version);
 }

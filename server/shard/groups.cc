@@ -154,14 +154,23 @@ void Groups::TakeDumps(Group& group, const Step& step, ShardId shard, std::strin
 
 // ---- running on held slots
 
-// Requests to one shard are served in order, so a step need not wait for the one before; only one
-// that decides here over several shards must have seen its keys.
+// Requests to one shard are served in order, so a step need not wait for the one before. But one
+// that decides here over several shards must have seen its keys, and one that copies goes alone:
+// how much it logs is not known before.
 void Groups::Advance(Group& group) {
   while (group.next_step < group.steps.size() && group.gathers_missing == 0) {
+    Step& step = group.steps[group.next_step];
+    const bool copies = (step.command->flags & kCopies) != 0;
+    if (group.steps_missing > 0 && (copies || group.is_copying)) break;
     const size_t number = group.next_step++;
-    Step& step = group.steps[number];
+    group.is_copying = copies;
     ++group.steps_missing;
-    if (step.command->home == Home::kClient) {
+    if (const auto refusal =
+            RefusalOfCopy(*step.command, group.pending.mutations.size(), shard_.config());
+        !refusal.empty()) {
+      RespWriter(step.parts.emplace_back(), group.resp).Error(refusal);
+      --group.steps_missing;
+    } else if (step.command->home == Home::kClient) {
       RunHere(group, number);
     } else if (IsOverShards(step)) {
       GatherFor(group, step);

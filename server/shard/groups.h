@@ -80,6 +80,7 @@ class Groups {
     bool watches_broken = false;
     size_t next_step = 0;
     size_t steps_missing = 0;  // begun, and not yet answered
+    bool is_copying = false;   // the last one begun is kCopies
     // Of the step that gathers.
     size_t gathers_missing = 0;
     GatheredKeys gathered = {};

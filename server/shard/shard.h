@@ -141,6 +141,7 @@ class Shard {
   void ApplyOfGroup(std::string_view mutations);
   // Puts a group into the turn's batch.
   void PushOfGroup(const Pending& group);
+  size_t pending_bytes() const { return pending_->mutations.size(); }
   bool GatesKeys() const { return gates_keys_; }
   bool GatesStock() const { return gates_stock_; }
   // From now on whoever looks at these slots or SKUs waits for this index, pushed elsewhere.

@@ -16,6 +16,13 @@ bool QueuedCommand::IsOfSku() const {
   return (command->flags & kStock) != 0 && HasKey(*command, words);
 }
 
+std::string_view RefusalOfCopy(const CommandSpec& command, size_t bytes_so_far,
+                               const Config& config) {
+  const bool is_too_much = bytes_so_far > static_cast<size_t>(config.group_bytes_max) / 2;
+  if ((command.flags & kCopies) == 0 || !is_too_much) return {};
+  return "ERR the transaction is larger than group-bytes-max";
+}
+
 bool TransactionReader::Next(QueuedCommand& queued) {
   if (rest_.empty()) return false;
   queued.command = TakeRequest(rest_, queued.words).command;
@@ -140,6 +147,7 @@ void Transactions::RunHere(Client& client, const Transaction& transaction) {
   const size_t mark = out.size();
   RespWriter(out, client.resp).Array(transaction.commands);
   TurnStamp gate = 0;
+  const size_t bytes_before = shard_.pending_bytes();
   TransactionReader reader(transaction.requests, client.db);
   QueuedCommand queued;
   while (reader.Next(queued)) {
@@ -148,6 +156,12 @@ void Transactions::RunHere(Client& client, const Transaction& transaction) {
         .command = queued.command,
         .db = queued.db,
         .resp_version = static_cast<uint8_t>(client.resp)};
+    const size_t bytes = shard_.pending_bytes() - bytes_before;
+    if (const auto refusal = RefusalOfCopy(*queued.command, bytes, shard_.config());
+        !refusal.empty()) {
+      RespWriter(out, client.resp).Error(refusal);
+      continue;
+    }
     gate = std::max(gate, router_.RunWhole(header, client, queued.words, out));
   }
   router_.SealReply(client, mark, gate);

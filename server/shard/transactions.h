@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/command.h"
+#include "server/config.h"
 #include "server/shard/client.h"
 #include "server/shard/slot_needs.h"
 
@@ -35,6 +36,12 @@ class TransactionReader {
   std::string_view rest_;
   DbIndex db_;
 };
+
+// A transaction logs what its commands carry, which is bounded when they are queued; only a kCopies
+// one may log far more. Beyond half of group-bytes-max of mutations it is refused, for one more may
+// be as large as the other half. Empty: it may run.
+std::string_view RefusalOfCopy(const CommandSpec& command, size_t bytes_so_far,
+                               const Config& config);
 
 class Transactions {
  public:

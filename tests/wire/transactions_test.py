@@ -56,6 +56,18 @@ class Transactions(WireTest):
         self.assertEqual(self.call("PING"), "QUEUED")
         self.assertEqual(self.call("EXEC"), ["PONG"])
 
+    def test_client_list_tells_how_many_wait(self):
+        def waiting():
+            line = self.connect().call("CLIENT", "LIST", "ID", me).decode()
+            return dict(field.split("=", 1) for field in line.split())["multi"]
+
+        me = self.call("CLIENT", "ID")
+        self.assertEqual(waiting(), "-1")
+        for commands in range(3):
+            self.call("MULTI") if commands == 0 else self.call("PING")
+            self.assertEqual(waiting(), str(commands))
+        self.call("DISCARD")
+
     def test_discard_and_reset_forget_the_queue(self):
         key = self.key("gone")
         for word, answer in (("DISCARD", "OK"), ("RESET", "RESET")):
@@ -154,6 +166,20 @@ class OneShard(Transactions):
 
 class Durable(Transactions):
     flags = ("--shards", "3", "--appendfsync", "always")
+
+    def test_copies_beyond_what_the_log_takes_at_once_are_refused_and_the_rest_runs(self):
+        self.call("CONFIG", "SET", "proto-max-bulk-len", 1 << 20, "group-bytes-max", 1 << 20)
+        keys = self.keys("large", 6)
+        self.call("SET", keys[0], "x" * 300_000)
+        replies = self.multi(*[("COPY", keys[0], key) for key in keys[1:]], ("SET", self.key("small"), 1), ("GET", self.key("small")))
+        self.assertEqual(replies[:2], [1, 1])
+        self.assertIn("group-bytes-max", str(replies[4]))
+        self.assertEqual(replies[-2:], ["OK", b"1"])
+        self.call("CONFIG", "SET", "group-bytes-max", 512 << 20, "proto-max-bulk-len", 64 << 20)
+
+
+class DurableOneShard(Durable):
+    flags = ("--shards", "1", "--appendfsync", "always")
 
 
 if __name__ == "__main__":
