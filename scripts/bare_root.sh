@@ -63,8 +63,9 @@ else
   tar -C "$root" -xf "$tarball"
 fi
 
-# The network as this machine has it: its mirrors, its proxies, its name servers. Its other packages' apt
-# settings stay behind, as would be on a bare machine.
+# The network as this machine has it: its mirrors, its proxies, its name servers, the certificates that it trusts
+# (npm asks its registry by https). Its other packages' apt settings stay behind, as would be on a bare machine.
+certificates=()
 copy_network() {
   rm -rf "$root"/etc/apt/sources.list "$root"/etc/apt/sources.list.d
   mkdir -p "$root/etc/apt/sources.list.d"
@@ -76,6 +77,10 @@ copy_network() {
     cp "$file" "$root/etc/apt/apt.conf.d/"
   done
   cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
+  if [[ -e /etc/ssl/certs/ca-certificates.crt ]]; then
+    cp /etc/ssl/certs/ca-certificates.crt "$root/etc/trusted-by-host.crt"
+    certificates=(npm_config_cafile=/etc/trusted-by-host.crt)
+  fi
 }
 copy_network
 
@@ -103,7 +108,7 @@ for command in "${commands[@]}"; do
   say "\$ $command"
   started=$SECONDS
   chroot "$root" env -i HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-    "${proxies[@]}" sh -c "cd /srv/holdfast && $command" </dev/null || status=$?
+    "${proxies[@]}" "${certificates[@]}" sh -c "cd /srv/holdfast && $command" </dev/null || status=$?
   say "$((SECONDS - started)) s, exit $status: $command"
   ((status == 0)) || break
 done
