@@ -18,6 +18,10 @@ enum class GlobCase : uint8_t { kExact, kIgnore };
 // Longer ones a command should refuse: a pattern made ready takes 32 times its bytes.
 inline constexpr size_t kGlobBytesMax = 65536;
 
+// The work (GlobPattern::CostOn) on one text above which a command should let it pass as no match:
+// some ten milliseconds, which only names of a megabyte under patterns of many KiB reach.
+inline constexpr size_t kGlobWorkMax = size_t{1} << 26;
+
 // A pattern made ready to be held against many texts. Unlike Redis, the empty text matches a
 // pattern of only *, as it should.
 //

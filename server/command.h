@@ -109,7 +109,7 @@ using GroupFunction = void (*)(GroupContext& ctx, Args args);
 using CombineFunction = void (*)(RespWriter& reply, std::span<const std::string> parts);
 
 // What a group must know of its keys to decide, beside type and deadline.
-enum class Gathers : uint8_t { kTypes, kFirstValue, kValues };
+enum class Gathers : uint8_t { kTypes, kFirstValue, kStrings };
 
 struct CommandSpec {
   std::string_view name;  // "RESERVE"; a subcommand "CONFIG|GET"

@@ -27,7 +27,7 @@ size_t KeyCount(const CommandSpec& command, Args args) {
 
 void GatheredKeys::Add(DbIndex db, std::string_view key, std::string_view dump) {
   Key gathered;
-  gathered.view = ReadKeyDump(key, dump, gathered.entry);
+  gathered.view = ReadKeyDump(key, dump, gathered.entry, too_large);
   keys_.insert_or_assign(NameOf(db, key), std::move(gathered));
 }
 

@@ -52,8 +52,9 @@ class GatheredKeys {
   const KeyView& Look(DbIndex db, std::string_view key) const;
   void NoteDeleted(DbIndex db, std::string_view key);
 
-  uint64_t skus = 0;   // on all shards, where the group holds every slot
-  bool gated = false;  // stock is among what it changes
+  uint64_t skus = 0;       // on all shards, where the group holds every slot
+  bool gated = false;      // stock is among what it changes
+  bool too_large = false;  // a value that it needs was left out
   // By the shard that applies them.
   absl::btree_map<ShardId, std::string> mutations;
 

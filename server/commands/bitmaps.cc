@@ -322,7 +322,7 @@ void BitOp(GroupContext& ctx, Args args) {
 constexpr CommandSpec kCommands[] = {
     {.name = "BITOP",
      .decide = BitOp,
-     .gathers = Gathers::kValues,
+     .gathers = Gathers::kStrings,
      .arity = -4,
      .flags = kWrite | kCopies | kGrows,
      .home = Home::kGroup,

@@ -88,7 +88,8 @@ void CmdKeys(CommandContext& ctx, Args args) {
     // A key that is missing here may be one whose deletion is not acked yet.
     ctx.WaitForRead(keyspace.gated_stamp(slot));
     keyspace.ForEach(ctx.db, slot, [&](const Entry& entry) {
-      if (entry.IsPast(ctx.now.now) || !pattern.Matches(entry.key())) return;
+      if (entry.IsPast(ctx.now.now) || pattern.CostOn(entry.key().size()) > kGlobWorkMax) return;
+      if (!pattern.Matches(entry.key())) return;
       if (IsStock(&entry)) ctx.WaitForRead(entry.item().any_stamp);
       names.push_back(entry.key());
     });

@@ -61,13 +61,14 @@ void CmdHScan(CommandContext& ctx, Args args) {
 constexpr int64_t kChosenFieldsMax = 1'000'000;
 constexpr size_t kChosenBytesMax = size_t{64} << 20;
 
-std::vector<Pair> ChooseWithRepeats(const FieldMap& fields, size_t count, Random& random) {
+std::vector<Pair> ChooseWithRepeats(const FieldMap& fields, size_t count, bool with_values,
+                                    Random& random) {
   std::vector<Pair> chosen;
   chosen.reserve(count);
   size_t bytes = 0;
   while (chosen.size() < count && bytes <= kChosenBytesMax) {
     chosen.push_back(fields.Sample(random.Next()));
-    bytes += chosen.back().first.size() + chosen.back().second.size();
+    bytes += chosen.back().first.size() + (with_values ? chosen.back().second.size() : 0);
   }
   return chosen;
 }
@@ -140,7 +141,7 @@ void CmdHRandField(CommandContext& ctx, Args args) {
   constexpr std::string_view kTooMany = "ERR the answer would exceed 1000000 fields or 64 MiB";
   if (*count < -kChosenFieldsMax) return ctx.reply.Error(kTooMany);
   const auto wanted = static_cast<size_t>(-*count);
-  const auto chosen = ChooseWithRepeats(fields, wanted, random);
+  const auto chosen = ChooseWithRepeats(fields, wanted, with_values, random);
   if (chosen.size() < wanted) return ctx.reply.Error(kTooMany);
   ReplyChosen(ctx.reply, chosen, with_values);
 }

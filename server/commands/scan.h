@@ -29,8 +29,9 @@ class ScanStep {
   // Whether MATCH lets the name pass.
   bool Selects(std::string_view name) {
     if (!pattern_) return true;
-    work_ += pattern_->CostOn(name.size());
-    return pattern_->Matches(name);
+    const size_t cost = pattern_->CostOn(name.size());
+    work_ += cost;
+    return cost <= kGlobWorkMax && pattern_->Matches(name);
   }
   // Matching took long enough: the step should end here.
   bool IsSpent() const { return work_ >= kScanMatchWorkMax; }

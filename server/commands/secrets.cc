@@ -16,11 +16,13 @@ void HideAll(Words& words) {
 
 // HELLO [version] ... AUTH user password ...
 void HideBehindAuth(Words& words) {
-  for (size_t at = 2; at + 2 < words.size(); ++at) {
+  for (size_t at = 2; at < words.size(); ++at) {
     if (EqualsIgnoreCase(words[at], "SETNAME")) {
       ++at;
     } else if (EqualsIgnoreCase(words[at], "AUTH")) {
-      words[at + 1] = words[at + 2] = kRedacted;
+      // Also where one of the two is missing.
+      for (size_t secret = at + 1; secret < std::min(at + 3, words.size()); ++secret)
+        words[secret] = kRedacted;
       at += 2;
     }
   }
@@ -30,9 +32,9 @@ void HideBehindAuth(Words& words) {
 void HideSecretValues(Words& words) {
   for (size_t at = 2; at + 1 < words.size(); at += 2) {
     const Directive* directive = FindDirective(words[at]);
-    if (directive != nullptr && directive->trait == Directive::Trait::kSecret) {
+    // A name that is not ours may be a secret's in Redis: masterauth.
+    if (directive == nullptr || directive->trait == Directive::Trait::kSecret)
       words[at + 1] = kRedacted;
-    }
   }
 }
 

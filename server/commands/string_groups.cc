@@ -158,7 +158,7 @@ constexpr KeyPositions kEverySecond{.first = 1, .last = -1, .step = 2};
 constexpr CommandSpec kCommands[] = {
     {.name = "MGET",
      .decide = MGet,
-     .gathers = Gathers::kValues,
+     .gathers = Gathers::kStrings,
      .arity = -2,
      .flags = kReadOnly | kFast,
      .home = Home::kGroup,
@@ -189,7 +189,7 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Set all the keys to strings if every one is absent; answers 1 if so."},
     {.name = "LCS",
      .decide = Lcs,
-     .gathers = Gathers::kValues,
+     .gathers = Gathers::kStrings,
      .arity = -3,
      .flags = kReadOnly,
      .home = Home::kGroup,

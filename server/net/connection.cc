@@ -334,8 +334,8 @@ void Connection::Flush() {
   if (writing_ || client_.replies.ready().empty()) return;
   ShardMetrics& metrics = loop_.router().shard().metrics();
   const std::string_view ready = client_.replies.ready();
-  uv_buf_t buffer =
-      uv_buf_init(const_cast<char*>(ready.data()), static_cast<unsigned>(ready.size()));
+  // Not uv_buf_init: its length is 32 bits.
+  uv_buf_t buffer{.base = const_cast<char*>(ready.data()), .len = ready.size()};
   const int sent = uv_try_write(stream(), &buffer, 1);
   if (sent < 0 && sent != UV_EAGAIN) return Close();
   if (sent > 0) {
@@ -348,7 +348,7 @@ void Connection::Flush() {
   unsent_ = left;
   client_.replies.Consume(left.size());
   metrics.net_output_bytes.Add(unsent_.size());
-  buffer = uv_buf_init(unsent_.data(), static_cast<unsigned>(unsent_.size()));
+  buffer = {.base = unsent_.data(), .len = unsent_.size()};
   writing_ = true;
   const int error = uv_write(&write_, stream(), &buffer, 1, [](uv_write_t* write, int status) {
     auto* self = static_cast<Connection*>(write->data);

@@ -43,7 +43,11 @@ class Connection final : public ClientSink {
   const Client& client() const { return client_; }
 
   // What it holds of requests and replies.
-  size_t BufferBytes() const { return pending_.size() + client_.replies.bytes() + unsent_.size(); }
+  size_t BufferBytes() const {
+    const size_t queued = client_.transaction ? client_.transaction->requests.size() : 0;
+    return pending_.size() + client_.replies.bytes() + unsent_.size() + queued +
+           client_.watched.size() * sizeof(Slot);
+  }
 
   // In the loop's list of open connections, and in the one of those to resume.
   Connection* next = nullptr;

@@ -61,6 +61,7 @@ bool GroupPart::Lock(const RequestHeader& request, Args words, std::string& out,
   // watch anew by then.
   if (watches) shard_.watches().Remove(request.from.client);
   AppendInt<uint64_t>(out, shard_.keyspace().StockCount());
+  AppendWord(out, {});
   Dump(asks, out, gate);
   return true;
 }
@@ -73,6 +74,7 @@ bool GroupPart::WatchedKeysStand(uint64_t client) {
 }
 
 void GroupPart::Dump(Args asks, std::string& out, TurnStamp& gate) {
+  const auto bytes_max = static_cast<size_t>(shard_.config().group_bytes_max);
   std::string dump;
   for (const std::string_view packed : asks) {
     const Ask ask = UnpackAsk(packed);
@@ -81,7 +83,7 @@ void GroupPart::Dump(Args asks, std::string& out, TurnStamp& gate) {
     const KeyPlace place = shard_.At(ask.db, ask.key);
     const Entry* const entry = shard_.Live(place);
     gate = std::max(gate, shard_.ReadStamp(place, entry));
-    AppendKeyDump(dump, entry, ask.what == KeyAsk::kValue);
+    AppendKeyDump(dump, entry, ask.what, bytes_max - std::min(bytes_max, out.size()));
     AppendWord(out, dump);
   }
 }
@@ -90,13 +92,16 @@ void GroupPart::Gather(const RequestHeader& request, Args words, std::string& ou
                        TurnStamp& gate) {
   const Held& held = held_.at(request.from.client);
   Shard::Pending group;
+  std::string dumps;
   shard_.BeginCapture(group, held.granted_at);
+  Dump(words, dumps, gate);
+  shard_.EndCapture();
   AppendInt<uint8_t>(out, 1);
   AppendInt<uint64_t>(out, shard_.keyspace().StockCount());
-  Dump(words, out, gate);
-  shard_.EndCapture();
-  // What expired meanwhile is a fact of its own, true whatever becomes of the group.
-  shard_.PushOfGroup(group);
+  // A key that an earlier command of the group left past its deadline: in the log this stands
+  // behind that command.
+  AppendWord(out, group.mutations);
+  out += dumps;
 }
 
 void GroupPart::Perform(const RequestHeader& request, Args words, std::string& out,
@@ -106,9 +111,9 @@ void GroupPart::Perform(const RequestHeader& request, Args words, std::string& o
   std::string reply;
   // Without held slots it is a question to every shard, such as DBSIZE.
   if (held != held_.end()) shard_.BeginCapture(group, held->second.granted_at);
-  const auto outcome = router_.Run(request, nullptr, words, reply);
+  const auto outcome = router_.RunToEnd(request, nullptr, words, reply);
   if (held != held_.end()) shard_.EndCapture();
-  Invariant(!outcome.parked);
+  BoundReply(reply);
   gate = outcome.gate;
   AppendInt<uint8_t>(out, group.gated ? 1 : 0);
   AppendWord(out, group.mutations);

@@ -12,6 +12,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include "server/shard/key_dump.h"
 #include "server/shard/letters.h"
 #include "server/shard/shard.h"
 #include "server/shard/slot_locks.h"
@@ -19,13 +20,6 @@
 namespace holdfast {
 
 class Router;
-
-// What a lock asks of a key.
-enum class KeyAsk : uint8_t {
-  kType,   // dump what it is
-  kValue,  // dump all of it
-  kSku,    // nothing may be due on it
-};
 
 // The words of a lock: [slots] [watches] [ask] ...; of a gather: [ask] ...
 std::string PackSlots(const SlotList& slots);
@@ -39,7 +33,10 @@ class GroupPart {
   // Requires: nobody else is at the slots. False: a SKU has more due than one turn settles, try
   // again. The reply of a grant and of a gather:
   //
-  //   watched keys are unchanged:u8  SKUs of this shard:u64 | dump words (server/shard/key_dump.h)
+  //   watched keys are unchanged:u8  SKUs of this shard:u64  mutations word |
+  //   dump words (server/shard/key_dump.h)
+  //
+  // The mutations are keys that were found past their deadline.
   [[nodiscard]] bool Lock(const RequestHeader& request, Args words, std::string& out,
                           TurnStamp& gate);
   void Gather(const RequestHeader& request, Args words, std::string& out, TurnStamp& gate);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <absl/container/flat_hash_set.h>
+
 #include "server/shard/group_part.h"
 #include "server/shard/router.h"
 #include "server/shard/slot_needs.h"
@@ -18,8 +20,8 @@ KeyAsk AskOf(Gathers gathers, size_t key) {
       return KeyAsk::kType;
     case Gathers::kFirstValue:
       return key == 0 ? KeyAsk::kValue : KeyAsk::kType;
-    case Gathers::kValues:
-      return KeyAsk::kValue;
+    case Gathers::kStrings:
+      return KeyAsk::kString;
   }
   return KeyAsk::kType;
 }
@@ -57,9 +59,10 @@ void Groups::StartTransaction(Client& client, Transaction& transaction) {
   QueuedCommand queued;
   while (reader.Next(queued)) {
     needs.Add(SlotsOf(*queued.command, queued.words));
-    if (queued.IsOfSku()) group->skus.emplace_back(KeyWord(*queued.command, queued.words, 0));
+    for (const std::string_view sku : queued.Skus()) group->skus.emplace_back(sku);
     group->steps.push_back({.command = queued.command, .db = queued.db, .words = queued.words});
   }
+  needs.Normalise();
   client.watched.clear();  // each part forgets them when it is locked
   Begin(std::move(group), needs);
 }
@@ -94,15 +97,26 @@ RequestHeader Groups::HeaderOf(const Group& group, RequestKind kind, uint64_t ti
           .kind = kind};
 }
 
-// What a gathering step must know of the keys that live on this shard, in their order.
+// The keys of a gathering step that live on this shard, each at its first mention.
+std::vector<size_t> Groups::KeysOn(const Step& step, ShardId shard) const {
+  std::vector<size_t> keys;
+  if (step.command->home != Home::kGroup) return keys;
+  absl::flat_hash_set<std::pair<DbIndex, std::string_view>> seen;
+  for (size_t i = 0; i < KeyCount(*step.command, step.words); ++i) {
+    const std::string_view key = KeyWord(*step.command, step.words, i);
+    if (shard_.server().map.OwnerOf(SlotOf(key)) != shard) continue;
+    if (seen.emplace(KeyDb(*step.command, step.words, i, step.db), key).second) keys.push_back(i);
+  }
+  return keys;
+}
+
+// What the step must know of them, in their order.
 std::vector<std::string> Groups::AsksOf(const Step& step, ShardId shard) const {
   std::vector<std::string> asks;
-  if (step.command->home != Home::kGroup) return asks;
-  const CommandSpec& command = *step.command;
-  for (size_t i = 0; i < KeyCount(command, step.words); ++i) {
-    const std::string_view key = KeyWord(command, step.words, i);
-    if (shard_.server().map.OwnerOf(SlotOf(key)) != shard) continue;
-    asks.push_back(PackAsk(AskOf(command.gathers, i), KeyDb(command, step.words, i, step.db), key));
+  for (const size_t i : KeysOn(step, shard)) {
+    asks.push_back(PackAsk(AskOf(step.command->gathers, i),
+                           KeyDb(*step.command, step.words, i, step.db),
+                           KeyWord(*step.command, step.words, i)));
   }
   return asks;
 }
@@ -143,11 +157,12 @@ void Groups::TakeDumps(Group& group, const Step& step, ShardId shard, std::strin
   ByteReader reader(reply);
   reader.Int<uint8_t>();
   group.gathered.skus += reader.Int<uint64_t>();
-  const CommandSpec& command = *step.command;
-  for (size_t i = 0; i < KeyCount(command, step.words); ++i) {
-    const std::string_view key = KeyWord(command, step.words, i);
-    if (shard_.server().map.OwnerOf(SlotOf(key)) != shard) continue;
-    group.gathered.Add(KeyDb(command, step.words, i, step.db), key, reader.Word());
+  const std::string_view expired = reader.Word();
+  group.pending.mutations += expired;
+  group.pending.gated |= !expired.empty() && shard_.GatesKeys();
+  for (const size_t i : KeysOn(step, shard)) {
+    group.gathered.Add(KeyDb(*step.command, step.words, i, step.db),
+                       KeyWord(*step.command, step.words, i), reader.Word());
   }
   Invariant(reader.AtEnd());
 }
@@ -216,7 +231,8 @@ void Groups::SendParts(Group& group, size_t number) {
     router_.Send(to, header, words);
   };
   const SlotNeeds needs = SlotsOf(*step.command, step.words);
-  step.combines = step.command->home == Home::kEachKey || needs.slots.empty();
+  step.combines = step.command->combine != nullptr &&
+                  (step.command->home == Home::kEachKey || needs.slots.empty());
   if (step.command->home == Home::kEachKey) {
     for (size_t i = 0; i < KeyCount(*step.command, step.words); ++i) {
       const std::string_view key = KeyWord(*step.command, step.words, i);
@@ -286,6 +302,9 @@ void Groups::Decide(Group& group, Step& step) {
   if (const std::string_view refusal = router_.GrowthRefusal(*step.command); !refusal.empty()) {
     here.reply.Error(refusal);
     router_.observers().Rejected(step.command, reply);
+  } else if (group.gathered.too_large) {
+    here.reply.Error("ERR the values are larger than group-bytes-max");
+    router_.observers().Rejected(step.command, reply);
   } else {
     GroupContext context(*step.command, here, step.words, group.gathered);
     step.command->decide(context, step.words);
@@ -314,6 +333,7 @@ void Groups::Conclude(Group& group) {
     if (ended->is_transaction) writer.Array(ended->steps.size());
     for (const Step& step : ended->steps) reply += step.parts[0];
   }
+  BoundReply(reply);
   TurnStamp stamp = 0;
   if (!ended->pending.mutations.empty()) {
     if (ended->pending.gated) stamp = shard_.gate().Current();

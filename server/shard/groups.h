@@ -90,6 +90,7 @@ class Groups {
 
   void Begin(std::unique_ptr<Group> group, const SlotNeeds& needs);
   void LockNext(Group& group);
+  std::vector<size_t> KeysOn(const Step& step, ShardId shard) const;
   std::vector<std::string> AsksOf(const Step& step, ShardId shard) const;
   void TakeDumps(Group& group, const Step& step, ShardId shard, std::string_view reply);
 

@@ -29,13 +29,16 @@ std::unique_ptr<FieldMap> ReadFields(ByteReader& reader) {
 
 }  // namespace
 
-void AppendKeyDump(std::string& out, const Entry* entry, bool with_value) {
+void AppendKeyDump(std::string& out, const Entry* entry, KeyAsk ask, size_t bytes_max) {
   AppendInt<uint8_t>(out, entry != nullptr ? 1 : 0);
   if (entry == nullptr) return;
-  const bool dumps = with_value && entry->type() != KeyType::kStock;
+  const bool wanted = ask == KeyAsk::kValue
+                          ? entry->type() != KeyType::kStock
+                          : ask == KeyAsk::kString && entry->type() == KeyType::kString;
+  const bool dumps = wanted && entry->MemoryBytes() <= bytes_max;
   AppendInt(out, static_cast<uint8_t>(entry->type()));
   AppendInt(out, ToUnixMs(entry->deadline()));
-  AppendInt<uint8_t>(out, dumps ? 1 : 0);
+  AppendInt<uint8_t>(out, dumps ? 1 : wanted ? 2 : 0);
   if (!dumps) return;
   switch (entry->type()) {
     case KeyType::kString:
@@ -49,14 +52,16 @@ void AppendKeyDump(std::string& out, const Entry* entry, bool with_value) {
   }
 }
 
-KeyView ReadKeyDump(std::string_view key, std::string_view dump, Entry::Handle& entry) {
+KeyView ReadKeyDump(std::string_view key, std::string_view dump, Entry::Handle& entry,
+                    bool& too_large) {
   ByteReader reader(dump);
   if (reader.Int<uint8_t>() == 0) return {};
   KeyView view{.exists = true, .type = static_cast<KeyType>(reader.Int<uint8_t>())};
   view.deadline = FromUnixMs(reader.Int<int64_t>());
-  const bool has_value = reader.Int<uint8_t>() != 0;
+  const auto has_value = reader.Int<uint8_t>();
   Invariant(!reader.failed());
-  if (!has_value) return view;
+  too_large |= has_value == 2;
+  if (has_value != 1) return view;
   const Entry::Shape shape{.table = 0, .has_timer = view.deadline != kNever};
   switch (view.type) {
     case KeyType::kString:

@@ -77,6 +77,14 @@ struct Letter {
 void AppendRequest(std::string& out, const RequestHeader& header,
                    std::span<const std::string_view> words);
 
+// A response's length is written in 32 bits; a longer reply becomes an error.
+inline constexpr size_t kReplyBytesMax = size_t{1} << 30;
+inline constexpr size_t kResponseBytesMax = 3 * kReplyBytesMax;
+inline void BoundReply(std::string& reply) {
+  if (reply.size() > kReplyBytesMax)
+    reply = "-ERR the reply is larger than 1 GiB, ask for less at once\r\n";
+}
+
 // Takes the first request off `in`; the words point into it.
 RequestHeader TakeRequest(std::string_view& in, std::vector<std::string_view>& words);
 

@@ -9,6 +9,13 @@
 #include "storage/base/parse_int.h"
 
 namespace holdfast {
+namespace {
+
+// A line goes to every shard: it is cut where words are many or long.
+constexpr size_t kMonitorWordsMax = 128;
+constexpr size_t kMonitorWordBytesMax = 4096;
+
+}  // namespace
 
 void Observers::AnsweredError(std::string_view reply) {
   shard_.metrics().error_replies.Add();
@@ -76,8 +83,10 @@ void Observers::ShowToAll(const Client& client, const CommandSpec& command, Args
   if ((command.flags & kAdmin) != 0) return;
   const std::string address =
       client.unix_socket ? "unix:" + shard_.config().unixsocket : client.address;
-  const std::string line =
-      MonitorLine(shard_.server().clock_now(), client.db, address, WithoutSecrets(command, words));
+  std::vector<std::string_view> shown = WithoutSecrets(command, words);
+  if (shown.size() > kMonitorWordsMax) shown.resize(kMonitorWordsMax);
+  for (std::string_view& word : shown) word = word.substr(0, kMonitorWordBytesMax);
+  const std::string line = MonitorLine(shard_.server().clock_now(), client.db, address, shown);
   const std::string_view words_of_line[] = {line};
   for (int shard = 0; shard < shard_.server().map.shards(); ++shard) {
     const auto to = static_cast<ShardId>(shard);

@@ -15,6 +15,9 @@ namespace {
 // What answers to other shards may take in one turn: beyond it the rest waits for the next.
 constexpr size_t kAnsweredBytesPerTurn = size_t{1} << 20;
 
+// What is kept of a reply's memory for the next one.
+constexpr size_t kScratchBytesKept = size_t{1} << 20;
+
 // A command over more keys goes in parts even where all of them are ours: a turn stays short.
 constexpr size_t kKeysAtOnceMax = 256;
 
@@ -41,7 +44,7 @@ void Router::Add(Client& client) {
 }
 
 void Router::Remove(Client& client) {
-  transactions_.Unwatch(client);
+  transactions_.Leave(client);
   observers_.SetMonitor(client, false);
   clients_.erase(client.id);
   std::erase(dirty_, &client);
@@ -211,6 +214,14 @@ Router::Outcome Router::Run(const RequestHeader& request, Client* client, Args w
   return {.parked = false, .gate = ctx.gate};
 }
 
+Router::Outcome Router::RunToEnd(const RequestHeader& request, Client* client, Args words,
+                                 std::string& out) {
+  for (;;) {
+    const Outcome outcome = Run(request, client, words, out);
+    if (!outcome.parked) return outcome;
+  }
+}
+
 // ---- several shards
 
 void Router::StartGather(Client& client, const CommandSpec& command, size_t parts) {
@@ -248,14 +259,15 @@ bool Router::SpreadKeysHere(Client& client, const CommandSpec& command, Args wor
   }
   std::string& out = client.replies.tail();
   const size_t mark = out.size();
-  const Outcome outcome = RunEachKey(HeaderOf(client, command), words, out);
+  const Outcome outcome = RunEachKey(HeaderOf(client, command), words, out, true);
   // Only reads of stock must wait, and they may be asked again.
   if (outcome.parked) return false;
   SealReply(client, mark, outcome.gate);
   return true;
 }
 
-Router::Outcome Router::RunEachKey(const RequestHeader& request, Args words, std::string& out) {
+Router::Outcome Router::RunEachKey(const RequestHeader& request, Args words, std::string& out,
+                                   bool waits) {
   const CommandSpec& command = *request.command;
   std::vector<std::string> parts(KeyCount(command, words));
   Outcome whole{.parked = false, .gate = 0};
@@ -263,7 +275,8 @@ Router::Outcome Router::RunEachKey(const RequestHeader& request, Args words, std
     const std::string_view part[] = {words[0], KeyWord(command, words, i)};
     RequestHeader one = request;  // a part: the call is counted once
     if (i > 0) one.from.part = static_cast<uint32_t>(i);
-    const Outcome outcome = Run(one, nullptr, part, parts[i]);
+    const Outcome outcome =
+        waits ? Run(one, nullptr, part, parts[i]) : RunToEnd(one, nullptr, part, parts[i]);
     if (outcome.parked) return outcome;
     whole.gate = std::max(whole.gate, outcome.gate);
   }
@@ -277,17 +290,16 @@ TurnStamp Router::RunWhole(const RequestHeader& request, Client& client, Args wo
   const CommandSpec& command = *request.command;
   Outcome outcome{};
   if (command.home == Home::kEachKey) {
-    outcome = RunEachKey(request, words, out);
+    outcome = RunEachKey(request, words, out, false);
   } else if (command.home == Home::kEveryShard ||
              (command.home == Home::kKey && !HasKey(command, words))) {
     std::vector<std::string> parts(1);
-    outcome = Run(request, nullptr, words, parts[0]);
+    outcome = RunToEnd(request, nullptr, words, parts[0]);
     RespWriter reply(out, static_cast<RespVersion>(request.resp_version));
     command.combine(reply, parts);
   } else {
-    outcome = Run(request, command.home == Home::kClient ? &client : nullptr, words, out);
+    outcome = RunToEnd(request, command.home == Home::kClient ? &client : nullptr, words, out);
   }
-  Invariant(!outcome.parked);
   return outcome.gate;
 }
 
@@ -305,6 +317,7 @@ void Router::Send(ShardId to, const RequestHeader& request, Args words) {
 }
 
 void Router::Respond(const ResponseHeader& header, std::string_view reply) {
+  Invariant(reply.size() <= kResponseBytesMax);
   answered_bytes_ += sizeof header + reply.size();
   AppendResponse(outboxes_[header.to.shard].responses, header, reply);
 }
@@ -351,6 +364,8 @@ void Router::Answer(const RequestHeader& request, Args words) {
       retry_ = true;
       return;
     case RequestKind::kUnwatch:
+      // Behind a WATCH of the same client that may still wait at a held slot.
+      if (!words.empty() && !shard_.locks().idle()) return Wait({}, request, words);
       return shard_.watches().Remove(request.from.client);
     case RequestKind::kMonitorLine:
       return observers_.FeedMonitors(words[0]);
@@ -388,9 +403,15 @@ bool Router::Visit(const RequestHeader& request, Args words) {
     Respond({.to = request.from, .gate = gate, .kind = ResponseKind::kGrant}, scratch_);
     return true;
   }
+  if (request.kind == RequestKind::kUnwatch) {
+    shard_.watches().Remove(request.from.client);
+    return true;
+  }
   const Outcome outcome = Run(request, nullptr, words, scratch_);
   if (outcome.parked) return false;
+  BoundReply(scratch_);
   Respond({.to = request.from, .gate = outcome.gate}, scratch_);
+  if (scratch_.capacity() > kScratchBytesKept) scratch_ = {};
   return true;
 }
 

@@ -84,6 +84,9 @@ class Router {
   CommandContext ContextOf(const RequestHeader& request, std::string& out);
   // Runs a command where it stands, without asking who is at its slots.
   Outcome Run(const RequestHeader& request, Client* client, Args words, std::string& out);
+  // The same for who cannot wait behind a sweep, a command within a transaction: what is due on its
+  // SKU goes first, however much it is. (A transaction that makes it due itself, by a first LIMIT.)
+  Outcome RunToEnd(const RequestHeader& request, Client* client, Args words, std::string& out);
   // The same with the parts of a combined one. Requires: all of them are this shard's.
   TurnStamp RunWhole(const RequestHeader& request, Client& client, Args words, std::string& out);
   // Why the command may not grow anything now; empty: it may.
@@ -103,7 +106,7 @@ class Router {
   void SpreadShards(Client& client, const CommandSpec& command, Args words);
   RequestHeader HeaderOf(const Client& client, const CommandSpec& command) const;
   RequestHeader PartOf(const Client& client, size_t part) const;
-  Outcome RunEachKey(const RequestHeader& request, Args words, std::string& out);
+  Outcome RunEachKey(const RequestHeader& request, Args words, std::string& out, bool waits);
 
   void Answer(const RequestHeader& request, Args words);
   void Admit(const RequestHeader& request, Args words);

@@ -129,6 +129,8 @@ void Shard::DropStock(CommandContext& ctx, const ItemDropped& dropped) {
 }
 
 std::string_view Shard::GrowthRefusal() const {
+  // Within a turn, too: a SETBIT of some bytes may make many megabytes.
+  if (config_.maxmemory > 0) metrics_.memory_bytes.Set(keyspace_.MemoryBytes());
   if (config_.maxmemory > 0 &&
       server_.Sum(&ShardMetrics::memory_bytes) >= static_cast<uint64_t>(config_.maxmemory)) {
     return "OOM command not allowed when used memory > 'maxmemory'.";
@@ -185,25 +187,28 @@ void Shard::TouchOfGroup(const MutationView& mutation) {
   }
 }
 
+// Only a key that is there is changed by a flush.
 void Shard::TouchPartition(const MutationPlace& place, const DatabaseFlushed& flushed) {
-  if (!flushed.all) return TouchThoseThatAre(place, {place.db});
-  for (DbIndex db = 0; db < kDatabases; ++db) TouchThoseThatAre(place, {db});
+  TouchWatched(place, [&](DbIndex db, std::string_view key) {
+    return (flushed.all || db == place.db) && keyspace_.Find(At(db, key)) != nullptr;
+  });
 }
 
+// And one that is there on either side, by a swap.
 void Shard::TouchPartition(const MutationPlace& place, const DatabasesSwapped& swapped) {
-  TouchThoseThatAre(place, {place.db, swapped.other});
+  TouchWatched(place, [&](DbIndex db, std::string_view key) {
+    if (db != place.db && db != swapped.other) return false;
+    return keyspace_.Find(At(place.db, key)) != nullptr ||
+           keyspace_.Find(At(swapped.other, key)) != nullptr;
+  });
 }
 
-// A watched key of one of these databases, if the name is there in any of them.
-void Shard::TouchThoseThatAre(const MutationPlace& place,
-                              std::initializer_list<DbIndex> databases) {
-  if (watches_.empty()) return;
-  for (const Watches::Key& key : watches_.AllKeys()) {
-    if (PartitionOf(SlotOf(key.name)) != PartitionOf(place.slot)) continue;
-    const auto is_there = [&](DbIndex db) { return keyspace_.Find(At(db, key.name)) != nullptr; };
-    if (std::ranges::find(databases, key.db) == databases.end()) continue;
-    if (std::ranges::any_of(databases, is_there)) watches_.Touch(key.db, key.name);
-  }
+template <typename F>
+void Shard::TouchWatched(const MutationPlace& place, F&& changes) {
+  watches_.ForEachKey([&](DbIndex db, std::string_view key) {
+    if (PartitionOf(SlotOf(key)) == PartitionOf(place.slot) && changes(db, key))
+      watches_.Touch(db, key);
+  });
 }
 
 void Shard::PushOfGroup(const Pending& group) {
@@ -288,8 +293,17 @@ bool Shard::Forget(const KeyPlace& place, Item& item) {
   return false;
 }
 
+// A slice. What it gave back is published at once: a full memory may refuse everything else that
+// would.
+bool Shard::FreeDoomed() {
+  if (!keyspace_.HasDoomed()) return false;
+  const bool more = keyspace_.FreeDoomed();
+  Publish();
+  return more;
+}
+
 void Shard::Sweep() {
-  sweep_unfinished_ = keyspace_.FreeDoomed();
+  sweep_unfinished_ = FreeDoomed();
   if (!server_.sweeps.load(std::memory_order_relaxed)) return;
   watch_.StartLap();
   SweepDue();
@@ -321,6 +335,13 @@ void Shard::SweepDue() {
 }
 
 // ---- recovery
+
+bool Shard::Replay(const MutationView& mutation) {
+  const bool applied = keyspace_.ApplyView(mutation);
+  // Nobody waits yet; what many flushes threw away must not add up.
+  while (keyspace_.HasDoomed()) keyspace_.FreeDoomed();
+  return applied;
+}
 
 void Shard::FinishRecovery() {
   const int first = server_.map.FirstSlot(id_);

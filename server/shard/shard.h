@@ -5,7 +5,6 @@
 // Owner thread: one.
 #pragma once
 
-#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -162,7 +161,7 @@ class Shard {
   // ---- recovery, before the first turn
 
   // Applies one mutation of the log. False: it is malformed.
-  [[nodiscard]] bool Replay(const MutationView& mutation) { return keyspace_.ApplyView(mutation); }
+  [[nodiscard]] bool Replay(const MutationView& mutation);
   // After the last one: checks every SKU's sums again, over everything.
   void FinishRecovery();
 
@@ -207,10 +206,13 @@ class Shard {
   void TouchPartition(const MutationPlace& place, const DatabaseFlushed& flushed);
   void TouchPartition(const MutationPlace& place, const DatabasesSwapped& swapped);
   void TouchOfGroup(const MutationView& mutation);
-  void TouchThoseThatAre(const MutationPlace& place, std::initializer_list<DbIndex> databases);
+  // Those watched keys of the partition for which changes(db, name).
+  template <typename F>
+  void TouchWatched(const MutationPlace& place, F&& changes);
 
   // One slice of what a command on the SKU waits for (its due holds, a count of its buyers); one of
   // its holds or refs to forget. False if there was none.
+  bool FreeDoomed();
   bool Settle(const KeyPlace& place, Item& item);
   bool Forget(const KeyPlace& place, Item& item);
   void Publish();

@@ -7,10 +7,15 @@
 
 namespace holdfast {
 
-void SlotNeeds::Add(std::span<const Slot> more) {
-  slots.insert(slots.end(), more.begin(), more.end());
+void NormaliseSlots(SlotList& slots) {
   std::ranges::sort(slots);
   slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
+}
+
+void SlotNeeds::Normalise() { NormaliseSlots(slots); }
+
+void SlotNeeds::Add(std::span<const Slot> more) {
+  slots.insert(slots.end(), more.begin(), more.end());
 }
 
 void SlotNeeds::Add(const SlotNeeds& more) {
@@ -38,14 +43,17 @@ SlotNeeds SlotsOf(const CommandSpec& command, Args words) {
       needs.slots.push_back(SlotOfRequest(command, words));
       break;
     case Home::kKey:
-      if (HasKey(command, words)) needs.slots.push_back(SlotOfRequest(command, words));
+      if (HasKey(command, words)) {
+        needs.slots.push_back(SlotOfRequest(command, words));
+      } else {
+        needs.everywhere = true;  // STOCK.AUDIT of all: it must not see the half of a group
+      }
       break;
     case Home::kEachKey:
     case Home::kGroup: {
-      SlotList all;
       for (size_t i = 0; i < KeyCount(command, words); ++i)
-        all.push_back(SlotOf(KeyWord(command, words, i)));
-      needs.Add(all);
+        needs.slots.push_back(SlotOf(KeyWord(command, words, i)));
+      needs.Normalise();
       break;
     }
   }

@@ -10,12 +10,19 @@
 namespace holdfast {
 
 struct SlotNeeds {
-  SlotList slots;  // ascending, each once
+  SlotList slots;
   bool everywhere = false;
 
   void Add(const SlotNeeds& more);
   void Add(std::span<const Slot> more);
+  // After the last Add: ascending, each once.
+  void Normalise();
 };
+
+// Ascending, each once.
+void NormaliseSlots(SlotList& slots);
+
+// Normalised.
 
 SlotNeeds SlotsOf(const CommandSpec& command, Args words);
 

@@ -12,8 +12,12 @@
 
 namespace holdfast {
 
-bool QueuedCommand::IsOfSku() const {
-  return (command->flags & kStock) != 0 && HasKey(*command, words);
+std::vector<std::string_view> QueuedCommand::Skus() const {
+  std::vector<std::string_view> skus;
+  if ((command->flags & kStock) == 0) return skus;
+  for (size_t i = 0; HasKey(*command, words) && i < KeyCount(*command, words); ++i)
+    skus.push_back(KeyWord(*command, words, i));
+  return skus;
 }
 
 std::string_view RefusalOfCopy(const CommandSpec& command, size_t bytes_so_far,
@@ -41,28 +45,43 @@ bool Transactions::Watch(Client& client, const CommandSpec& command, Args words)
   }
   for (size_t i = 0; i < KeyCount(command, words); ++i)
     client.watched.push_back(SlotOf(KeyWord(command, words, i)));
+  if (client.watched.size() > kSlots) NormaliseSlots(client.watched);
   return true;
 }
 
 void Transactions::Unwatch(Client& client) {
-  std::vector<ShardId> owners;
-  for (const Slot slot : client.watched) owners.push_back(shard_.server().map.OwnerOf(slot));
-  client.watched.clear();
-  std::ranges::sort(owners);
-  owners.erase(std::unique(owners.begin(), owners.end()), owners.end());
-  for (const ShardId owner : owners) {
+  for (const ShardId owner : OwnersOfWatched(client)) {
     if (owner == shard_.id()) {
       shard_.watches().Remove(client.id);
-      continue;
+    } else {
+      SendUnwatch(client, owner, {});
     }
-    router_.Send(owner,
-                 {.from = {.client = client.id, .ticket = 0, .part = 0, .shard = shard_.id()},
-                  .command = nullptr,
-                  .db = 0,
-                  .resp_version = 0,
-                  .kind = RequestKind::kUnwatch},
-                 {});
   }
+  client.watched.clear();
+}
+
+void Transactions::Leave(Client& client) {
+  const std::string_view leaves[] = {"leaves"};
+  for (const ShardId owner : OwnersOfWatched(client)) SendUnwatch(client, owner, leaves);
+  client.watched.clear();
+}
+
+std::vector<ShardId> Transactions::OwnersOfWatched(const Client& client) const {
+  std::vector<ShardId> owners;
+  for (const Slot slot : client.watched) owners.push_back(shard_.server().map.OwnerOf(slot));
+  std::ranges::sort(owners);
+  owners.erase(std::unique(owners.begin(), owners.end()), owners.end());
+  return owners;
+}
+
+void Transactions::SendUnwatch(const Client& client, ShardId owner, Args words) {
+  router_.Send(owner,
+               {.from = {.client = client.id, .ticket = 0, .part = 0, .shard = shard_.id()},
+                .command = nullptr,
+                .db = 0,
+                .resp_version = 0,
+                .kind = RequestKind::kUnwatch},
+               words);
 }
 
 void Transactions::Queue(Client& client, const CommandSpec& command, Args words) {
@@ -91,6 +110,7 @@ void Transactions::Execute(Client& client, const CommandSpec& exec) {
   TransactionReader reader(transaction->requests, client.db);
   QueuedCommand queued;
   while (reader.Next(queued)) needs.Add(SlotsOf(*queued.command, queued.words));
+  needs.Normalise();
   if (!IsReadyHere(*transaction, needs, client.db)) {
     router_.StartGather(client, exec, 1);
     return groups_.StartTransaction(client, *transaction);
@@ -116,20 +136,21 @@ bool Transactions::IsReadyHere(const Transaction& transaction, const SlotNeeds& 
   TransactionReader reader(transaction.requests, db);
   QueuedCommand queued;
   const bool alone = map.shards() == 1;
-  while (reader.Next(queued)) {
+  while (!alone && reader.Next(queued)) {
     const Home home = queued.command->home;
     const bool has_home =
         home == Home::kClient || !SlotsOf(*queued.command, queued.words).slots.empty();
-    if (!alone && !has_home) return false;  // it asks every shard
+    if (!has_home) return false;  // it asks every shard
   }
-  if (needs.everywhere) return alone && shard_.locks().idle();
+  if (needs.everywhere && !(alone && shard_.locks().idle())) return false;
   if (!std::ranges::all_of(needs.slots, is_ours)) return false;
   if (!needs.slots.empty() && !shard_.locks().Free(needs.slots)) return false;
   // What is due on its SKUs goes first; where that takes more than a slice, it waits as a group.
   TransactionReader again(transaction.requests, db);
   while (again.Next(queued)) {
-    if (queued.IsOfSku() && !shard_.SettleForGroup(KeyWord(*queued.command, queued.words, 0)))
-      return false;
+    for (const std::string_view sku : queued.Skus()) {
+      if (!shard_.SettleForGroup(sku)) return false;
+    }
   }
   return true;
 }
@@ -162,9 +183,12 @@ void Transactions::RunHere(Client& client, const Transaction& transaction) {
       RespWriter(out, client.resp).Error(refusal);
       continue;
     }
+    // CLIENT KILL of itself: whoever left is owed nothing, what it asked of the data is done.
+    const bool left = router_.FindClient(client.id) == nullptr;
+    if (left && queued.command->home == Home::kClient) continue;
     gate = std::max(gate, router_.RunWhole(header, client, queued.words, out));
   }
-  router_.SealReply(client, mark, gate);
+  if (router_.FindClient(client.id) != nullptr) router_.SealReply(client, mark, gate);
 }
 
 }  // namespace holdfast

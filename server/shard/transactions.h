@@ -11,6 +11,7 @@
 #include "server/command.h"
 #include "server/config.h"
 #include "server/shard/client.h"
+#include "server/shard/shard_map.h"
 #include "server/shard/slot_needs.h"
 
 namespace holdfast {
@@ -23,7 +24,8 @@ struct QueuedCommand {
   DbIndex db = 0;  // in which it will run: a SELECT before it counts
   std::vector<std::string_view> words;
 
-  bool IsOfSku() const;
+  // What must be settled before it runs.
+  std::vector<std::string_view> Skus() const;
 };
 
 // Walks the queue. Words point into it.
@@ -56,10 +58,14 @@ class Transactions {
 
   // WATCH, before its keys are told to their shards. False: it was answered with an error.
   bool Watch(Client& client, const CommandSpec& command, Args words);
-  // UNWATCH, and what ends a transaction or a connection.
+  // UNWATCH, and what ends a transaction.
   void Unwatch(Client& client);
+  // The client leaves, perhaps while a WATCH of its is still on its way.
+  void Leave(Client& client);
 
  private:
+  std::vector<ShardId> OwnersOfWatched(const Client& client) const;
+  void SendUnwatch(const Client& client, ShardId owner, Args words);
   bool IsReadyHere(const Transaction& transaction, const SlotNeeds& needs, DbIndex db);
   bool WatchedKeysStand(const Client& client);
   void RunHere(Client& client, const Transaction& transaction);

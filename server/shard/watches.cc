@@ -55,10 +55,4 @@ std::vector<Watches::Key> Watches::KeysOf(uint64_t client) const {
   return keys;
 }
 
-std::vector<Watches::Key> Watches::AllKeys() const {
-  std::vector<Key> keys;
-  for (const auto& [name, watchers] : watchers_) keys.push_back(KeyOf(name));
-  return keys;
-}
-
 }  // namespace holdfast

@@ -34,8 +34,13 @@ class Watches {
   // Whether a key that the client watches here was changed.
   bool Broken(uint64_t client) const;
   std::vector<Key> KeysOf(uint64_t client) const;
-  // Every key that anybody watches; for what changes a whole database.
-  std::vector<Key> AllKeys() const;
+  // visit(db, name) for every key that anybody watches; for what changes a whole database. It may
+  // Touch.
+  template <typename F>
+  void ForEachKey(F&& visit) const {
+    for (const auto& [name, watchers] : watchers_)
+      visit(static_cast<DbIndex>(name.front()), std::string_view(name).substr(1));
+  }
 
  private:
   struct Watcher {

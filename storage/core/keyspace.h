@@ -103,6 +103,7 @@ class Keyspace {
   size_t StockCount() const { return stock_count_; }
   // Frees a slice of what flushes threw away, about a segment of keys; false when nothing is left.
   bool FreeDoomed();
+  bool HasDoomed() const { return !doomed_.empty(); }
   // Bytes of the heap that keys take, with the containers that hold them.
   size_t MemoryBytes() const { return memory_bytes_; }
 

@@ -68,6 +68,21 @@ class Transactions(WireTest):
             self.assertEqual(waiting(), str(commands))
         self.call("DISCARD")
 
+    def test_a_client_may_kill_itself_within(self):
+        client = self.connect()
+        me = client.call("CLIENT", "ID")
+        client.send("MULTI")
+        for words in (("INCR", self.key("n")), ("CLIENT", "KILL", "ID", me, "SKIPME", "no"), ("CLIENT", "SETNAME", "late"),
+                      ("INCR", self.key("n")), ("EXEC",)):
+            client.send(*words)
+        eventually(lambda: self.call("GET", self.key("n")) == b"2")
+
+    def test_a_value_named_many_times_is_one_value(self):
+        large, elsewhere = self.keys("many")[:2]
+        self.call("SET", large, "x" * 1_000_000)
+        for target in self.keys("many")[1:4]:
+            self.assertEqual(self.call("BITOP", "AND", target, *[large] * 600), 1_000_000)
+
     def test_discard_and_reset_forget_the_queue(self):
         key = self.key("gone")
         for word, answer in (("DISCARD", "OK"), ("RESET", "RESET")):
@@ -166,6 +181,17 @@ class OneShard(Transactions):
 
 class Durable(Transactions):
     flags = ("--shards", "3", "--appendfsync", "always")
+
+    def test_a_key_that_the_transaction_itself_lets_expire_is_replayed_alike(self):
+        keys = self.keys("past")
+        self.call("SET", keys[1], "old", "PX", 100_000)
+        replies = self.multi(("SET", keys[0], "v", "PXAT", 1), ("SET", keys[1], "v", "PXAT", 1), ("MGET", *keys),
+                             ("SET", keys[2], "kept"))
+        self.assertEqual(replies, ["OK", "OK", [None] * len(keys), "OK"])
+        self.server.kill()
+        self.server.start()
+        self.client = self.connect()
+        self.assertEqual(self.call("MGET", *keys[:3]), [None, None, b"kept"])
 
     def test_copies_beyond_what_the_log_takes_at_once_are_refused_and_the_rest_runs(self):
         self.call("CONFIG", "SET", "proto-max-bulk-len", 1 << 20, "group-bytes-max", 1 << 20)

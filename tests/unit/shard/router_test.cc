@@ -395,5 +395,89 @@ TEST_F(RouterTest, AGroupLocksASkuOnlyWhenNothingIsDueOnIt) {
   EXPECT_NE(reply.find("*2\r\n*1\r\n:5000\r\n*4\r\n+HELD"), std::string::npos) << reply;
 }
 
+// More than one slice due on two SKUs at the present time.
+class DueInTransactions : public RouterTest {
+ protected:
+  explicit DueInTransactions(int shards = 3) : RouterTest(shards) {
+    client_ = &cluster_.Connect(0);
+    for (std::string* sku : {&one_, &two_}) {
+      *sku = KeyOn(0, sku == &one_ ? "one" : "two");
+      Send(*client_, "STOCK.CREATE " + *sku + " 5000");
+      for (int i = 0; i < 3000; ++i)
+        Send(*client_, "RESERVE " + *sku + " h" + std::to_string(i) + " 1 EX 1");
+    }
+    Settled(*client_);
+    cluster_.Advance(DurationMs(1001));
+  }
+  std::string Exec(const std::vector<std::string>& lines) {
+    Send(*client_, "MULTI");
+    for (const std::string& line : lines) Send(*client_, line);
+    Send(*client_, "EXEC");
+    const std::string reply = Settled(*client_);
+    return reply.substr(reply.rfind("+QUEUED") + 9);
+  }
+
+  SimClient* client_;
+  std::string one_;
+  std::string two_;
+};
+
+TEST_F(DueInTransactions, EverySkuOfACommandIsSettledFirst) {
+  EXPECT_EQ(Exec({"STOCK.AVAIL " + one_ + " " + two_}), "*1\r\n*2\r\n:5000\r\n:5000\r\n");
+}
+
+TEST_F(DueInTransactions, ALimitThatTheTransactionItselfSetsIsCountedToTheEnd) {
+  const std::string reply = Exec({"STOCK.SET " + one_ + " LIMIT 2", "STOCK.GET " + one_ + " limit",
+                                  "GET " + KeyOn(1, "elsewhere")});
+  EXPECT_EQ(reply, "*3\r\n+OK\r\n*2\r\n$5\r\nlimit\r\n:2\r\n$-1\r\n");
+}
+
+class DueOnOneShard : public DueInTransactions {
+ protected:
+  DueOnOneShard() : DueInTransactions(1) {}
+};
+
+TEST_F(DueOnOneShard, WithACommandThatNeedsEverySlot) {
+  EXPECT_EQ(Exec({"STOCK.AVAIL " + two_, "STOCK.SET " + two_ + " LIMIT 2", "STOCK.AVAIL " + two_,
+                  "KEYS nothing"}),
+            "*4\r\n*1\r\n:5000\r\n+OK\r\n*1\r\n:5000\r\n*0\r\n");
+}
+
+TEST_F(DueOnOneShard, AFlushThatHasToWaitIsAGroupOfOneShard) {
+  SimClient& other = cluster_.Connect(0);
+  Send(other, "STOCK.AVAIL " + one_);  // waits behind the sweep
+  EXPECT_EQ(Exec({"SELECT 4", "SET k v", "FLUSHDB", "DBSIZE"}),
+            "*4\r\n+OK\r\n+OK\r\n+OK\r\n:0\r\n");
+}
+
+TEST_F(RouterTest, AWatchOfAClientThatLeftIsForgottenWhereverItWas) {
+  const std::string one = KeyOn(0, "one");
+  const std::string two = KeyOn(1, "two");
+  for (int turns = 0; turns < 4; ++turns) {
+    SimClient& client = cluster_.Connect(0);
+    Send(client, "WATCH " + one + " " + two);
+    for (int i = 0; i < turns; ++i) Turn();
+    cluster_.Disconnect(client);
+    Turns();
+    for (int shard = 0; shard < 3; ++shard) EXPECT_TRUE(cluster_.shard(shard).watches().empty());
+  }
+}
+
+TEST_F(RouterTest, WhatAFlushGivesBackIsNotHeldAgainstTheNextWrite) {
+  Config config;
+  config.maxmemory = 2 << 20;
+  cluster_.shard(0).SetConfig(config);
+  SimClient& client = cluster_.Connect(0);
+  const std::string key = KeyOn(0, "large");
+  Send(client, "SET " + key + " " + std::string(3 << 20, 'x'));
+  Settled(client);
+  Send(client, "SET " + key + " x");
+  EXPECT_TRUE(Settled(client).starts_with("-OOM"));
+  Send(client, "FLUSHALL");
+  Settled(client);
+  Send(client, "SET " + key + " x");
+  EXPECT_EQ(Settled(client), "+OK\r\n");
+}
+
 }  // namespace
 }  // namespace holdfast
