@@ -303,7 +303,7 @@ void Groups::Decide(Group& group, Step& step) {
     here.reply.Error(refusal);
     router_.observers().Rejected(step.command, reply);
   } else if (group.gathered.too_large) {
-    here.reply.Error("ERR the values are larger than group-bytes-max");
+    here.reply.Error("ERR the value is larger than group-bytes-max");
     router_.observers().Rejected(step.command, reply);
   } else {
     GroupContext context(*step.command, here, step.words, group.gathered);
