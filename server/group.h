@@ -30,7 +30,7 @@ inline bool HasKey(const CommandSpec& command, Args args) {
 // The i-th key of a command line.
 size_t KeyCount(const CommandSpec& command, Args args);
 inline std::string_view KeyWord(const CommandSpec& command, Args args, size_t i) {
-  return args[static_cast<size_t>(command.keys.first + static_cast<int>(i) * command.keys.step)];
+  return args[static_cast<size_t>(command.keys.first) + i * static_cast<size_t>(command.keys.step)];
 }
 inline DbIndex KeyDb(const CommandSpec& command, Args args, size_t i, DbIndex db) {
   return command.key_db == nullptr ? db : command.key_db(args, i, db);

@@ -70,7 +70,8 @@ void Groups::StartTransaction(Client& client, Transaction& transaction) {
 void Groups::Begin(std::unique_ptr<Group> group, const SlotNeeds& needs) {
   const ShardMap& map = shard_.server().map;
   if (needs.everywhere) {
-    for (ShardId shard = 0; shard < map.shards(); ++shard) group->parts.push_back({shard, {}});
+    for (int shard = 0; shard < map.shards(); ++shard)
+      group->parts.push_back({static_cast<ShardId>(shard), {}});
   } else {
     for (const Slot slot : needs.slots) {
       const ShardId owner = map.OwnerOf(slot);
@@ -240,7 +241,8 @@ void Groups::SendParts(Group& group, size_t number) {
       send(map.OwnerOf(SlotOf(key)), words);
     }
   } else if (needs.slots.empty()) {
-    for (ShardId shard = 0; shard < map.shards(); ++shard) send(shard, step.words);
+    for (int shard = 0; shard < map.shards(); ++shard)
+      send(static_cast<ShardId>(shard), step.words);
   } else {
     send(map.OwnerOf(needs.slots.front()), step.words);
   }
@@ -266,7 +268,7 @@ void Groups::FinishStep(Group& group, Step& step) {
   std::string whole;
   RespWriter writer(whole, group.resp);
   step.command->combine(writer, step.parts);
-  step.parts.assign(1, std::move(whole));
+  step.parts = {std::move(whole)};
 }
 
 // ---- deciding over several shards
