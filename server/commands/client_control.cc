@@ -4,6 +4,7 @@
 
 #include "protocol/words.h"
 #include "server/commands/keys.h"
+#include "server/commands/rows.h"
 #include "server/commands/tables.h"
 #include "server/server_state.h"
 #include "server/shard/client.h"
@@ -94,33 +95,22 @@ void CmdClientTrackingInfo(CommandContext& ctx, Args) {
 
 constexpr uint32_t kFlags = kLoading | kStale | kNoScript;
 
-constexpr CommandSpec Row(std::string_view name, CommandFunction run, int arity, uint32_t flags,
-                          std::string_view args, std::string_view summary) {
-  return {.name = name,
-          .run = run,
-          .arity = arity,
-          .flags = flags,
-          .home = Home::kClient,
-          .group = "connection",
-          .since = "0.1.0",
-          .args = args,
-          .summary = summary};
-}
-
 constexpr CommandSpec kCommands[] = {
-    Row("CLIENT|PAUSE", CmdClientPause, -3, kFlags | kAdmin, "timeout-ms [WRITE|ALL]",
-        "Run nobody's commands, or nobody's writes, for a time."),
-    Row("CLIENT|UNPAUSE", CmdClientUnpause, 2, kFlags | kAdmin, "", "End a pause at once."),
-    Row("CLIENT|UNBLOCK", CmdClientUnblock, -3, kFlags | kAdmin, "client-id [TIMEOUT|ERROR]",
-        "Free a connection that a command blocks. No command does, so it answers 0."),
-    Row("CLIENT|NO-EVICT", CmdClientNoEvict, 3, kFlags | kAdmin, "ON|OFF",
-        "Keep this connection open when maxmemory-clients is exceeded."),
-    Row("CLIENT|REPLY", CmdClientReply, 3, kFlags, "ON|OFF|SKIP",
-        "Send replies, none, or none to the next command."),
-    Row("CLIENT|GETREDIR", CmdClientGetRedir, 2, kFlags, "",
-        "Where tracking messages go: -1, nothing is tracked."),
-    Row("CLIENT|TRACKINGINFO", CmdClientTrackingInfo, 2, kFlags, "",
-        "How keys are tracked for this connection: they are not."),
+    ClientRow("connection", "CLIENT|PAUSE", CmdClientPause, -3, kFlags | kAdmin,
+              "timeout-ms [WRITE|ALL]", "Run nobody's commands, or nobody's writes, for a time."),
+    ClientRow("connection", "CLIENT|UNPAUSE", CmdClientUnpause, 2, kFlags | kAdmin, "",
+              "End a pause at once."),
+    ClientRow("connection", "CLIENT|UNBLOCK", CmdClientUnblock, -3, kFlags | kAdmin,
+              "client-id [TIMEOUT|ERROR]",
+              "Free a connection that a command blocks. No command does, so it answers 0."),
+    ClientRow("connection", "CLIENT|NO-EVICT", CmdClientNoEvict, 3, kFlags | kAdmin, "ON|OFF",
+              "Keep this connection open when maxmemory-clients is exceeded."),
+    ClientRow("connection", "CLIENT|REPLY", CmdClientReply, 3, kFlags, "ON|OFF|SKIP",
+              "Send replies, none, or none to the next command."),
+    ClientRow("connection", "CLIENT|GETREDIR", CmdClientGetRedir, 2, kFlags, "",
+              "Where tracking messages go: -1, nothing is tracked."),
+    ClientRow("connection", "CLIENT|TRACKINGINFO", CmdClientTrackingInfo, 2, kFlags, "",
+              "How keys are tracked for this connection: they are not."),
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "server/commands/command_docs.h"
 #include "server/commands/keys.h"
 #include "server/commands/object.h"
+#include "server/commands/rows.h"
 #include "server/commands/tables.h"
 #include "server/server_log.h"
 #include "server/server_state.h"
@@ -53,19 +54,6 @@ void CmdDebugLog(CommandContext& ctx, Args args) {
 
 constexpr uint32_t kFlags = kAdmin | kNoScript | kLoading | kStale;
 
-constexpr CommandSpec Row(std::string_view name, CommandFunction run, int arity, uint32_t flags,
-                          std::string_view args, std::string_view summary) {
-  return {.name = name,
-          .run = run,
-          .arity = arity,
-          .flags = flags,
-          .home = Home::kClient,
-          .group = "server",
-          .since = "0.1.0",
-          .args = args,
-          .summary = summary};
-}
-
 constexpr CommandSpec kCommands[] = {
     {.name = "DEBUG",
      .arity = -2,
@@ -85,8 +73,8 @@ constexpr CommandSpec kCommands[] = {
      .since = "0.1.0",
      .args = "seconds",
      .summary = "Let every shard stand still. Fractions are allowed."},
-    Row("DEBUG|SET-ACTIVE-EXPIRE", CmdDebugSetActiveExpire, 3, kFlags | kDebug, "0|1",
-        "Switch the sweeps off or on: off, what is due goes when it is asked for."),
+    ClientRow("server", "DEBUG|SET-ACTIVE-EXPIRE", CmdDebugSetActiveExpire, 3, kFlags | kDebug,
+              "0|1", "Switch the sweeps off or on: off, what is due goes when it is asked for."),
     {.name = "DEBUG|OBJECT",
      .run = CmdDebugObject,
      .arity = 3,
@@ -97,9 +85,10 @@ constexpr CommandSpec kCommands[] = {
      .since = "0.1.0",
      .args = "key",
      .summary = "A key's encoding and the seconds since it was used."},
-    Row("DEBUG|LOG", CmdDebugLog, 3, kFlags | kDebug, "message",
-        "Write a message to the server's own log."),
-    Row("DEBUG|HELP", CmdContainerHelp, 2, kLoading | kStale, "", "Print this help."),
+    ClientRow("server", "DEBUG|LOG", CmdDebugLog, 3, kFlags | kDebug, "message",
+              "Write a message to the server's own log."),
+    ClientRow("server", "DEBUG|HELP", CmdContainerHelp, 2, kLoading | kStale, "",
+              "Print this help."),
 };
 
 }  // namespace

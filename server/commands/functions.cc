@@ -3,6 +3,7 @@
 
 #include "protocol/words.h"
 #include "server/commands/command_docs.h"
+#include "server/commands/rows.h"
 #include "server/commands/tables.h"
 
 namespace holdfast {
@@ -46,19 +47,6 @@ void CmdFunctionStats(CommandContext& ctx, Args) {
   ctx.reply.Map(0);
 }
 
-constexpr CommandSpec Row(std::string_view name, CommandFunction run, int arity, uint32_t flags,
-                          std::string_view args, std::string_view summary) {
-  return {.name = name,
-          .run = run,
-          .arity = arity,
-          .flags = flags,
-          .home = Home::kClient,
-          .group = "scripting",
-          .since = "0.1.0",
-          .args = args,
-          .summary = summary};
-}
-
 constexpr CommandSpec kCommands[] = {
     {.name = "FUNCTION",
      .arity = -2,
@@ -68,13 +56,15 @@ constexpr CommandSpec kCommands[] = {
      .since = "0.1.0",
      .args = "",
      .summary = "A container for commands about functions, of which there are none."},
-    Row("FUNCTION|FLUSH", CmdFunctionFlush, -2, kWrite | kNoScript, "[ASYNC|SYNC]",
-        "Remove all functions: OK, there are none."),
-    Row("FUNCTION|LIST", CmdFunctionList, -2, kNoScript, "[LIBRARYNAME library-name] [WITHCODE]",
-        "The libraries of functions: an empty list."),
-    Row("FUNCTION|STATS", CmdFunctionStats, 2, kNoScript | kAllowBusy, "",
-        "What function runs, and which engines there are: none."),
-    Row("FUNCTION|HELP", CmdContainerHelp, 2, kLoading | kStale, "", "Print this help."),
+    ClientRow("scripting", "FUNCTION|FLUSH", CmdFunctionFlush, -2, kWrite | kNoScript,
+              "[ASYNC|SYNC]", "Remove all functions: OK, there are none."),
+    ClientRow("scripting", "FUNCTION|LIST", CmdFunctionList, -2, kNoScript,
+              "[LIBRARYNAME library-name] [WITHCODE]",
+              "The libraries of functions: an empty list."),
+    ClientRow("scripting", "FUNCTION|STATS", CmdFunctionStats, 2, kNoScript | kAllowBusy, "",
+              "What function runs, and which engines there are: none."),
+    ClientRow("scripting", "FUNCTION|HELP", CmdContainerHelp, 2, kLoading | kStale, "",
+              "Print this help."),
 };
 
 }  // namespace

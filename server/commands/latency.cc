@@ -7,6 +7,7 @@
 #include "server/command_table.h"
 #include "server/commands/command_docs.h"
 #include "server/commands/command_sums.h"
+#include "server/commands/rows.h"
 #include "server/commands/tables.h"
 #include "server/server_state.h"
 #include "server/shard/shard.h"
@@ -131,19 +132,6 @@ void CmdLatencyHistogram(CommandContext& ctx, Args args) {
 
 constexpr uint32_t kFlags = kAdmin | kNoScript | kLoading | kStale;
 
-constexpr CommandSpec Row(std::string_view name, CommandFunction run, int arity, uint32_t flags,
-                          std::string_view args, std::string_view summary) {
-  return {.name = name,
-          .run = run,
-          .arity = arity,
-          .flags = flags,
-          .home = Home::kClient,
-          .group = "server",
-          .since = "0.1.0",
-          .args = args,
-          .summary = summary};
-}
-
 constexpr CommandSpec kCommands[] = {
     {.name = "LATENCY",
      .arity = -2,
@@ -153,18 +141,21 @@ constexpr CommandSpec kCommands[] = {
      .since = "0.1.0",
      .args = "",
      .summary = "A container for commands about what takes long."},
-    Row("LATENCY|LATEST", CmdLatencyLatest, 2, kFlags, "",
-        "Each event's last sample and its longest."),
-    Row("LATENCY|HISTORY", CmdLatencyHistory, 3, kFlags, "event",
-        "Samples of command, fast-command, log-sync or sweep: Unix seconds, milliseconds."),
-    Row("LATENCY|RESET", CmdLatencyReset, -2, kFlags, "[event [event ...]]",
-        "Forget the samples of some events, or of all."),
-    Row("LATENCY|GRAPH", CmdLatencyGraph, 3, kFlags, "event", "An event's samples, drawn."),
-    Row("LATENCY|DOCTOR", CmdLatencyDoctor, 2, kFlags, "",
-        "What the samples show, and what to look at."),
-    Row("LATENCY|HISTOGRAM", CmdLatencyHistogram, -2, kFlags, "[command [command ...]]",
-        "How many runs of a command took up to how many microseconds."),
-    Row("LATENCY|HELP", CmdContainerHelp, 2, kLoading | kStale, "", "Print this help."),
+    ClientRow("server", "LATENCY|LATEST", CmdLatencyLatest, 2, kFlags, "",
+              "Each event's last sample and its longest."),
+    ClientRow("server", "LATENCY|HISTORY", CmdLatencyHistory, 3, kFlags, "event",
+              "Samples of command, fast-command, log-sync or sweep: Unix seconds, milliseconds."),
+    ClientRow("server", "LATENCY|RESET", CmdLatencyReset, -2, kFlags, "[event [event ...]]",
+              "Forget the samples of some events, or of all."),
+    ClientRow("server", "LATENCY|GRAPH", CmdLatencyGraph, 3, kFlags, "event",
+              "An event's samples, drawn."),
+    ClientRow("server", "LATENCY|DOCTOR", CmdLatencyDoctor, 2, kFlags, "",
+              "What the samples show, and what to look at."),
+    ClientRow("server", "LATENCY|HISTOGRAM", CmdLatencyHistogram, -2, kFlags,
+              "[command [command ...]]",
+              "How many runs of a command took up to how many microseconds."),
+    ClientRow("server", "LATENCY|HELP", CmdContainerHelp, 2, kLoading | kStale, "",
+              "Print this help."),
 };
 
 }  // namespace

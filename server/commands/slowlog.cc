@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "server/commands/command_docs.h"
+#include "server/commands/rows.h"
 #include "server/commands/tables.h"
 #include "server/server_state.h"
 #include "server/shard/shard.h"
@@ -51,19 +52,6 @@ void CmdSlowlogReset(CommandContext& ctx, Args) {
 
 constexpr uint32_t kFlags = kAdmin | kLoading | kStale;
 
-constexpr CommandSpec Row(std::string_view name, CommandFunction run, int arity, uint32_t flags,
-                          std::string_view args, std::string_view summary) {
-  return {.name = name,
-          .run = run,
-          .arity = arity,
-          .flags = flags,
-          .home = Home::kClient,
-          .group = "server",
-          .since = "0.1.0",
-          .args = args,
-          .summary = summary};
-}
-
 constexpr CommandSpec kCommands[] = {
     {.name = "SLOWLOG",
      .arity = -2,
@@ -73,11 +61,14 @@ constexpr CommandSpec kCommands[] = {
      .since = "0.1.0",
      .args = "",
      .summary = "A container for commands about slow commands."},
-    Row("SLOWLOG|GET", CmdSlowlogGet, -2, kFlags, "[count]",
-        "The last slow commands: id, Unix seconds, microseconds, words, client; -1 for all."),
-    Row("SLOWLOG|LEN", CmdSlowlogLen, 2, kFlags, "", "How many slow commands are kept."),
-    Row("SLOWLOG|RESET", CmdSlowlogReset, 2, kFlags, "", "Forget the slow commands."),
-    Row("SLOWLOG|HELP", CmdContainerHelp, 2, kLoading | kStale, "", "Print this help."),
+    ClientRow("server", "SLOWLOG|GET", CmdSlowlogGet, -2, kFlags, "[count]",
+              "The last slow commands: id, Unix seconds, microseconds, words, client; -1 for all."),
+    ClientRow("server", "SLOWLOG|LEN", CmdSlowlogLen, 2, kFlags, "",
+              "How many slow commands are kept."),
+    ClientRow("server", "SLOWLOG|RESET", CmdSlowlogReset, 2, kFlags, "",
+              "Forget the slow commands."),
+    ClientRow("server", "SLOWLOG|HELP", CmdContainerHelp, 2, kLoading | kStale, "",
+              "Print this help."),
 };
 
 }  // namespace
