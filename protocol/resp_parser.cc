@@ -170,6 +170,13 @@ RespParser::Result RespParser::ParseWords(std::string_view input, const ParserLi
   return Complete(at_);
 }
 
+void RespParser::Rewind() {
+  at_ = 0;
+  bytes_wanted_ = 0;
+  words_left_ = 0;
+  error_.clear();
+}
+
 RespParser::Result RespParser::Complete(size_t consumed) {
   at_ = 0;
   bytes_wanted_ = 0;

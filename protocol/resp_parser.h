@@ -63,12 +63,16 @@ class RespParser {
   RespParser& operator=(const RespParser&) = delete;
 
   // `input` starts at the first byte of a request. After kNeedMore call again with the same bytes
-  // and more of them; after kComplete with what follows the consumed bytes. kMalformed is for good.
+  // and more of them; after kComplete with what follows the consumed bytes. kMalformed stays.
   Result Parse(std::string_view input, const ParserLimits& limits);
 
   // After kComplete; none for an empty request. Valid until the next Parse and while the input
   // stays.
   std::span<const std::string_view> words() const { return words_; }
+
+  // Forgets the request that is being read, or the malformed one: the next Parse starts at the
+  // first byte of a request again. For who reads requests ahead of what it executes.
+  void Rewind();
 
   // After kMalformed: Redis' text without "-ERR ". May hold any byte the client sent; the writer
   // cleans it.

@@ -1,5 +1,7 @@
 #include "server/group.h"
 
+#include <algorithm>
+
 #include "server/shard/key_dump.h"
 
 namespace holdfast {
@@ -58,14 +60,26 @@ uint64_t GroupContext::skus() const {
   return gathered_ != nullptr ? gathered_->skus : here_.shard.keyspace().StockCount();
 }
 
+const KeyPlace& GroupContext::PlaceOf(size_t i) {
+  const size_t window = i - i % kWindow;
+  if (places_.empty() || window != window_) {
+    window_ = window;
+    places_.clear();
+    for (size_t at = window; at < std::min(window + kWindow, keys()); ++at)
+      places_.push_back(here_.shard.At(DbOf(at), key(at)));
+    if (places_.size() > 1) here_.shard.keyspace().Prefetch(places_);
+  }
+  return places_[i - window];
+}
+
 KeyView GroupContext::Look(size_t i) {
   if (gathered_ != nullptr) return gathered_->Look(DbOf(i), key(i));
-  return ViewOf(here_.shard.Find(here_, here_.shard.At(DbOf(i), key(i))));
+  return ViewOf(here_.shard.Find(here_, PlaceOf(i)));
 }
 
 KeyView GroupContext::Peek(size_t i) {
   if (gathered_ != nullptr) return gathered_->Look(DbOf(i), key(i));
-  return ViewOf(here_.shard.Peek(here_, here_.shard.At(DbOf(i), key(i))));
+  return ViewOf(here_.shard.Peek(here_, PlaceOf(i)));
 }
 
 KeyView GroupContext::CountAsRead(const KeyView& view) {

@@ -16,6 +16,7 @@
 
 #include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/inlined_vector.h>
 
 #include "server/command.h"
 #include "server/shard/shard.h"
@@ -98,7 +99,7 @@ class GroupContext {
   void Commit(size_t i, const M& mutation) {
     const DbIndex db = KeyDb(command_, args_, i, here_.db);
     if (gathered_ == nullptr) {
-      here_.place = here_.shard.At(db, key(i));
+      here_.place = PlaceOf(i);
       here_.shard.Commit(here_, mutation);
       return;
     }
@@ -127,13 +128,21 @@ class GroupContext {
   }
 
  private:
+  // So many keys are prepared for their look-ups together.
+  static constexpr size_t kWindow = 16;
+
   DbIndex DbOf(size_t i) const { return KeyDb(command_, args_, i, here_.db); }
+  // On the shard that owns all keys.
+  const KeyPlace& PlaceOf(size_t i);
   KeyView CountAsRead(const KeyView& view);
 
   const CommandSpec& command_;
   CommandContext& here_;
   Args args_;
   GatheredKeys* gathered_ = nullptr;
+  // Of the keys from window_ on.
+  absl::InlinedVector<KeyPlace, kWindow> places_;
+  size_t window_ = 0;
 };
 
 }  // namespace holdfast

@@ -9,6 +9,7 @@
 #include "protocol/words.h"
 #include "server/command_table.h"
 #include "server/net/event_loop.h"
+#include "server/net/read_ahead.h"
 #include "server/server_log.h"
 #include "server/shard/router.h"
 #include "server/shard/transactions.h"
@@ -65,6 +66,12 @@ bool Writes(const Client& client, const CommandSpec& command) {
     if ((queued.command->flags & kWrite) != 0) return true;
   }
   return false;
+}
+
+ParserLimits LimitsOf(const Client& client, const Config& config) {
+  if (!client.authenticated && !config.requirepass.empty()) return kUnauthenticatedLimits;
+  return {.word_bytes_max = static_cast<size_t>(config.proto_max_bulk_len),
+          .request_bytes_max = static_cast<size_t>(config.group_bytes_max)};
 }
 
 }  // namespace
@@ -218,58 +225,59 @@ void Connection::ConsumeInput(std::string_view fresh) {
   CloseIfDone();
 }
 
+bool Connection::MayExecute() const {
+  return !stopped_ && !loop_.held() && !client_.blocked() && HasRoom();
+}
+
 // Executes whole requests while it may; returns how many bytes they took.
 size_t Connection::ExecuteAll(std::string_view input) {
+  Router& router = loop_.router();
   size_t done = 0;
-  while (done < input.size() && !stopped_ && !loop_.held() && !client_.blocked() && HasRoom()) {
-    size_t consumed = 0;
-    if (!ExecuteOne(input.substr(done), consumed)) break;
-    done += consumed;
+  while (done < input.size() && MayExecute()) {
+    const ReadAhead ahead(router, parser_, input.substr(done),
+                          LimitsOf(client_, router.shard().config()));
+    if (ahead.requests().empty()) {
+      if (ahead.end() == RespParser::State::kMalformed) Fail(parser_.error());
+      break;
+    }
+    router.Prefetch(client_, ahead.requests());
+    for (size_t i = 0; i < ahead.requests().size(); ++i) {
+      // Where one is held back, those behind it are read again when their turn comes.
+      if (!MayExecute() || !ExecuteOne(ahead.requests()[i])) {
+        parser_.Rewind();
+        return done;
+      }
+      done += ahead.bytes(i);
+    }
+    // What stands before a malformed request may have changed the limits.
+    if (ahead.end() == RespParser::State::kMalformed) parser_.Rewind();
   }
   return done;
 }
 
-bool Connection::ExecuteOne(std::string_view input, size_t& consumed) {
-  const Config& config = loop_.router().shard().config();
-  ParserLimits limits = kUnauthenticatedLimits;
-  if (client_.authenticated || config.requirepass.empty()) {
-    limits = {.word_bytes_max = static_cast<size_t>(config.proto_max_bulk_len),
-              .request_bytes_max = static_cast<size_t>(config.group_bytes_max)};
-  }
-  const RespParser::Result result = parser_.Parse(input, limits);
-  switch (result.state) {
-    case RespParser::State::kNeedMore:
-      return false;
-    case RespParser::State::kMalformed:
-      Fail(parser_.error());
-      return false;
-    case RespParser::State::kComplete:
-      break;
-  }
-  const auto words = parser_.words();
-  if (!words.empty() && Postpone(words)) return false;  // it is read again when the pause is over
-  consumed = result.consumed;
-  if (words.empty()) return true;
-  if (IsHttp(words[0])) {
+// False: it was not executed, and must be read again.
+bool Connection::ExecuteOne(const Request& request) {
+  if (request.words.empty()) return true;
+  if (Postpone(request)) return false;
+  if (IsHttp(request.words[0])) {
     LogWarning("Possible attack: {} speaks HTTP to the RESP port; connection closed",
                client_.address);
     Close();
     return false;
   }
-  loop_.router().Execute(client_, words);
+  loop_.router().Execute(client_, request);
   return true;
 }
 
 // CLIENT PAUSE: whether this request, and so all behind it, must wait.
-bool Connection::Postpone(std::span<const std::string_view> words) {
+bool Connection::Postpone(const Request& request) {
   const Shard& shard = loop_.router().shard();
   const PauseKind paused = shard.server().pause.At(shard.now().now);
   if (paused == PauseKind::kNone) [[likely]]
     return false;
-  if (paused == PauseKind::kWrites) {
-    const CommandSpec* command = Commands().Find(words);
-    if (command == nullptr || !Writes(client_, *command)) return false;
-  }
+  if (paused == PauseKind::kWrites &&
+      (request.command == nullptr || !Writes(client_, *request.command)))
+    return false;
   client_.postponed = true;
   loop_.NotePostponed(paused);
   return true;

@@ -14,6 +14,7 @@
 #include "protocol/resp_parser.h"
 #include "server/net/read_buffer.h"
 #include "server/shard/client.h"
+#include "server/shard/request.h"
 
 namespace holdfast {
 
@@ -66,8 +67,9 @@ class Connection final : public ClientSink {
   void OnRead(ssize_t bytes, const uv_buf_t* buffer);
   void ConsumeInput(std::string_view fresh);
   size_t ExecuteAll(std::string_view input);
-  bool Postpone(std::span<const std::string_view> words);
-  bool ExecuteOne(std::string_view input, size_t& consumed);
+  bool MayExecute() const;
+  bool Postpone(const Request& request);
+  bool ExecuteOne(const Request& request);
   void Flush();
   void CloseIfDone();
   void Fail(std::string_view protocol_error);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 
 #include "server/shard/ack_gate.h"
 #include "server/shard/shard_map.h"
+#include "storage/core/keyspace.h"
 #include "storage/core/mutation.h"
 
 namespace holdfast {
@@ -51,6 +53,8 @@ struct RequestHeader {
   DbIndex db;
   uint8_t resp_version;
   RequestKind kind = RequestKind::kCommand;
+  // Of the first key, where the sender knows it.
+  std::optional<KeyHash> key{};
 };
 
 enum class ResponseKind : uint8_t {

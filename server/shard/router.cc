@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <absl/container/inlined_vector.h>
+
 #include "protocol/words.h"
 #include "server/command_table.h"
 #include "server/group.h"
@@ -57,9 +59,26 @@ Client* Router::FindClient(uint64_t id) const {
   return found == clients_.end() ? nullptr : found->second;
 }
 
-void Router::Execute(Client& client, Args words) {
+Request Router::Read(Args words) const {
+  Request request{.words = words, .command = Commands().Find(words)};
+  if (request.command == nullptr || !HasKey(*request.command, words)) return request;
+  const std::string_view key = KeyWord(*request.command, words, 0);
+  request.key = KeyHash{.slot = SlotOf(key), .hash = shard_.keyspace().Hash(key).hash};
+  return request;
+}
+
+void Router::Prefetch(const Client& client, std::span<const Request> requests) const {
+  absl::InlinedVector<KeyPlace, 32> places;
+  for (const auto& [words, command, key] : requests) {
+    if (key && shard_.server().map.OwnerOf(key->slot) == shard_.id())
+      places.push_back({{client.db, key->slot, KeyWord(*command, words, 0)}, key->hash});
+  }
+  if (places.size() > 1) shard_.keyspace().Prefetch(places);
+}
+
+void Router::Execute(Client& client, const Request& request) {
   Invariant(!client.blocked());
-  const CommandSpec* command = Commands().Find(words);
+  const auto& [words, command, key] = request;
   shard_.NoteCommand();
   client.last_seen = shard_.now().now;
   shard_.metrics().commands_processed.Add();
@@ -75,26 +94,28 @@ void Router::Execute(Client& client, Args words) {
   if (client.transaction != nullptr && (command->flags & kImmediate) == 0) {
     return transactions_.Queue(client, *command, words);
   }
-  Dispatch(client, *command, words);
+  Dispatch(client, request);
   if (shard_.BatchIsFull()) EndTurn();
 }
 
-void Router::Dispatch(Client& client, const CommandSpec& command, Args words) {
+void Router::Dispatch(Client& client, const Request& request) {
+  const CommandSpec& command = *request.command;
+  const Args words = request.words;
   switch (command.home) {
     case Home::kClient:
       return RunOnClient(client, command, words);
     case Home::kKey:
-      if (!HasKey(command, words)) return SpreadShards(client, command, words);
-      [[fallthrough]];
+      if (!request.key) return SpreadShards(client, command, words);
+      return Route(client, request, {&request.key->slot, 1});
     case Home::kCursor: {
       const Slot slot = SlotOfRequest(command, words);
-      return Route(client, command, words, {&slot, 1});
+      return Route(client, request, {&slot, 1});
     }
     case Home::kEachKey:
       if ((command.flags & kWatches) != 0 && !transactions_.Watch(client, command, words)) return;
       return SpreadKeys(client, command, words);
     case Home::kGroup:
-      return RouteGroup(client, command, words);
+      return RouteGroup(client, request);
     case Home::kEveryShard:
       return SpreadShards(client, command, words);
     case Home::kTransaction:
@@ -134,9 +155,10 @@ void Router::RunOnClient(Client& client, const CommandSpec& command, Args words)
 }
 
 // All slots have one owner; none at all means every slot of the only shard.
-void Router::Route(Client& client, const CommandSpec& command, Args words,
-                   std::span<const Slot> slots) {
-  RequestHeader request = HeaderOf(client, command);
+void Router::Route(Client& client, const Request& asked, std::span<const Slot> slots) {
+  const Args words = asked.words;
+  RequestHeader request = HeaderOf(client, *asked.command);
+  request.key = asked.key;
   const ShardId owner = slots.empty() ? shard_.id() : shard_.server().map.OwnerOf(slots.front());
   if (owner != shard_.id()) {
     request.from.ticket = client.replies.Expect(BytesOf(words));
@@ -157,20 +179,17 @@ void Router::Route(Client& client, const CommandSpec& command, Args words,
 }
 
 // Where one shard owns all keys, as any other command; else as a group over shards.
-void Router::RouteGroup(Client& client, const CommandSpec& command, Args words) {
+void Router::RouteGroup(Client& client, const Request& request) {
+  const CommandSpec& command = *request.command;
   const ShardMap& map = shard_.server().map;
-  const size_t keys = KeyCount(command, words);
-  if (keys == 1) {
-    const Slot slot = SlotOf(KeyWord(command, words, 0));
-    return Route(client, command, words, {&slot, 1});
-  }
-  const SlotNeeds needs = SlotsOf(command, words);
+  if (KeyCount(command, request.words) == 1) return Route(client, request, {&request.key->slot, 1});
+  const SlotNeeds needs = SlotsOf(command, request.words);
   const bool has_one_owner =
       needs.everywhere ? map.shards() == 1
                        : map.OwnerOf(needs.slots.front()) == map.OwnerOf(needs.slots.back());
-  if (has_one_owner) return Route(client, command, words, needs.slots);
+  if (has_one_owner) return Route(client, request, needs.slots);
   StartGather(client, command, 1);
-  groups_.Start(client, command, words);
+  groups_.Start(client, command, request.words);
 }
 
 CommandContext Router::ContextOf(const RequestHeader& request, std::string& out) {
@@ -195,7 +214,9 @@ Router::Outcome Router::Run(const RequestHeader& request, Client* client, Args w
   ctx.client = client;
   const auto first_key = static_cast<size_t>(command.keys.first);
   if (first_key > 0 && words.size() > first_key) {
-    ctx.place = shard_.At(request.db, words[first_key]);
+    const std::string_view key = words[first_key];
+    ctx.place = request.key ? KeyPlace{{request.db, request.key->slot, key}, request.key->hash}
+                            : shard_.At(request.db, key);
     if ((command.flags & kStock) != 0 && !shard_.PrepareStock(ctx))
       return {.parked = true, .gate = 0};
   }
@@ -274,6 +295,7 @@ Router::Outcome Router::RunEachKey(const RequestHeader& request, Args words, std
   for (size_t i = 0; i < parts.size(); ++i) {
     const std::string_view part[] = {words[0], KeyWord(command, words, i)};
     RequestHeader one = request;  // a part: the call is counted once
+    one.key.reset();
     if (i > 0) one.from.part = static_cast<uint32_t>(i);
     const Outcome outcome =
         waits ? Run(one, nullptr, part, parts[i]) : RunToEnd(one, nullptr, part, parts[i]);

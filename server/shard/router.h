@@ -28,6 +28,7 @@
 #include "server/shard/groups.h"
 #include "server/shard/letters.h"
 #include "server/shard/observers.h"
+#include "server/shard/request.h"
 #include "server/shard/shard.h"
 #include "server/shard/transactions.h"
 
@@ -48,8 +49,14 @@ class Router {
   const absl::flat_hash_map<uint64_t, Client*>& clients() const { return clients_; }
   Client* FindClient(uint64_t id) const;
 
-  // Requires: !client.blocked(), words not empty.
-  void Execute(Client& client, Args words);
+  // Looks a request up, but not at anybody's state. Requires: words not empty.
+  Request Read(Args words) const;
+  // What these requests of one client will read, all at once (Keyspace::Prefetch).
+  void Prefetch(const Client& client, std::span<const Request> requests) const;
+
+  // Requires: !client.blocked().
+  void Execute(Client& client, const Request& request);
+  void Execute(Client& client, Args words) { Execute(client, Read(words)); }
 
   // An error before anything ran; of no command, if the request was malformed.
   void ReplyError(Client& client, std::string_view text, const CommandSpec* command = nullptr);
@@ -97,10 +104,10 @@ class Router {
   void StartGather(Client& client, const CommandSpec& command, size_t parts);
 
  private:
-  void Dispatch(Client& client, const CommandSpec& command, Args words);
+  void Dispatch(Client& client, const Request& request);
   void RunOnClient(Client& client, const CommandSpec& command, Args words);
-  void Route(Client& client, const CommandSpec& command, Args words, std::span<const Slot> slots);
-  void RouteGroup(Client& client, const CommandSpec& command, Args words);
+  void Route(Client& client, const Request& request, std::span<const Slot> slots);
+  void RouteGroup(Client& client, const Request& request);
   void SpreadKeys(Client& client, const CommandSpec& command, Args words);
   bool SpreadKeysHere(Client& client, const CommandSpec& command, Args words);
   void SpreadShards(Client& client, const CommandSpec& command, Args words);

@@ -85,6 +85,12 @@ class Entry {
   // A copy of this entry with or without a timer, in no wheel yet. It takes over the object.
   Handle Rebuild(bool with_timer);
 
+  // Asks the processor for the header, the key and what of a short value lies next to them.
+  void Prefetch() const {
+    __builtin_prefetch(this);
+    __builtin_prefetch(bytes() + kCacheLineBytes - sizeof(Entry));
+  }
+
   bool has_timer() const { return has_timer_ != 0; }
   // Requires: has_timer().
   TimerNode* timer() { return reinterpret_cast<TimerNode*>(this) - 1; }
@@ -107,6 +113,7 @@ class Entry {
   void* object() const;
   void set_object(void* object);
 
+  static constexpr size_t kCacheLineBytes = 64;
   static constexpr int kAccessBits = 24;
   static constexpr uint32_t kAccessMask = (uint32_t{1} << kAccessBits) - 1;
 

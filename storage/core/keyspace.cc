@@ -27,7 +27,7 @@ Keyspace::Keyspace(HashSeed seed, Slot first, Slot last)
     : seed_(seed), first_(first), last_(last), gated_stamps_(size_t{last} - first + 1) {
   Invariant(first <= last);
   Invariant(last < kSlots);
-  partitions_.resize(static_cast<size_t>(PartitionOf(last) - PartitionOf(first) + 1));
+  partitions_.resize(size_t{PartitionOf(last)} - PartitionOf(first) + 1);
 }
 
 Keyspace::~Keyspace() = default;
@@ -42,9 +42,18 @@ Item* Keyspace::FindStock(const KeyPlace& place) {
   return entry != nullptr && entry->type() == KeyType::kStock ? &entry->item() : nullptr;
 }
 
-void Keyspace::Prefetch(const KeyPlace& place) const {
-  const Keys* const keys = KeysOf(place.db, place.slot);
-  if (keys != nullptr) keys->Prefetch(place.hashed());
+void Keyspace::Prefetch(std::span<const KeyPlace> places) const {
+  const auto for_each = [&](auto step) {
+    for (const KeyPlace& place : places) {
+      if (const Keys* const keys = KeysOf(place.db, place.slot)) step(*keys, place);
+    }
+  };
+  for_each([](const Keys& keys, const KeyPlace&) { __builtin_prefetch(&keys); });
+  for_each([](const Keys& keys, const KeyPlace& place) { keys.PrefetchSegment(place.hash); });
+  for_each([](const Keys& keys, const KeyPlace& place) { keys.PrefetchPlaces(place.hashed()); });
+  for_each([](const Keys& keys, const KeyPlace& place) {
+    if (const Entry::Handle* const entry = keys.FirstCandidate(place.hash)) (*entry)->Prefetch();
+  });
 }
 
 size_t Keyspace::KeyCount(DbIndex db) const { return totals_[db].keys; }

@@ -82,9 +82,21 @@ class SegmentedSet {
     return const_cast<SegmentedSet*>(this)->Find(key);
   }
 
-  // Asks the processor for the cache lines that Find(key) will read first.
-  void Prefetch(const HashedKey& key) const {
+  // A look-up is a chain of reads, each of which tells where the next one is: the set, a segment,
+  // its places, the entry. Whoever has many look-ups ahead takes all of them one step further at a
+  // time, so that their cache misses overlap: each step reads what the one before has asked the
+  // processor for, and asks for the next.
+  void PrefetchSegment(uint64_t hash) const { __builtin_prefetch(SegmentOf(hash)); }
+  void PrefetchPlaces(const HashedKey& key) const {
     if (const Segment* const segment = SegmentOf(key.hash)) segment->entries.prefetch(key);
+  }
+  // The entry that Find(key) will compare first, nearly always the one it finds; null if it will
+  // find none.
+  const Entry* FirstCandidate(uint64_t hash) const {
+    const Segment* const segment = SegmentOf(hash);
+    if (segment == nullptr) return nullptr;
+    const auto found = segment->entries.find(Candidate{hash});
+    return found == segment->entries.end() ? nullptr : &*found;
   }
 
   // Requires: no entry of this key. The reference is valid until the next Insert or Erase.
@@ -232,16 +244,22 @@ class SegmentedSet {
   size_t directory_places() const { return directory_ ? directory_->places.size() : 0; }
 
  private:
+  // Any entry whose hash looks like this one.
+  struct Candidate {
+    uint64_t hash;
+  };
   // A key that comes with its hash is never hashed again; growth inside a segment hashes the keys
   // in it.
   struct Hasher {
     using is_transparent = void;
     HashSeed seed;
+    size_t operator()(const Candidate& candidate) const { return candidate.hash; }
     size_t operator()(const HashedKey& key) const { return key.hash; }
     size_t operator()(const Entry& entry) const { return kHash(seed, Traits::KeyOf(entry)).hash; }
   };
   struct SameKey {
     using is_transparent = void;
+    bool operator()(const Entry&, const Candidate&) const { return true; }
     bool operator()(const Entry& a, const HashedKey& b) const { return Traits::KeyOf(a) == b.key; }
     bool operator()(const HashedKey& a, const Entry& b) const { return a.key == Traits::KeyOf(b); }
     bool operator()(const Entry& a, const Entry& b) const {

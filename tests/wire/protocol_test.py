@@ -37,6 +37,32 @@ class Protocol(WireTest):
             self.assertTrue(other.at_end())
         self.assertEqual(self.call("PING"), "PONG")
 
+    def test_what_stands_before_malformed_bytes_is_answered_first(self):
+        # MSET goes over both shards: the connection waits for it before it goes on.
+        wide = [word for i in range(40) for word in ("wide%d" % i, "v")]
+        for before, reply in ((("PING",), "PONG"), (("MSET", *wide), "OK"), (("CLIENT", "PAUSE", "50"), "OK")):
+            other = self.connect()
+            other.raw(Client.pack(*before) + Client.pack("ECHO", "between") + b"*1\r\n:1\r\n")
+            self.assertEqual(other.read(), reply)
+            self.assertEqual(other.read(), b"between")
+            self.assertEqual(str(other.read()), "ERR Protocol error: expected '$', got ':'")
+            self.assertTrue(other.at_end())
+
+    def test_half_a_request_behind_one_that_waits_is_read_once_it_is_whole(self):
+        wide = [word for i in range(40) for word in ("wide%d" % i, "v")]
+        rest = Client.pack("ECHO", "a") + Client.pack("ECHO", "behind") * 40
+        for cut in range(1, len(rest), 13):
+            self.client.raw(Client.pack("MSET", *wide) + rest[:cut])
+            self.client.raw(rest[cut:])
+            self.assertEqual(self.client.read(), "OK")
+            self.assertEqual([self.client.read() for _ in range(41)], [b"a"] + [b"behind"] * 40)
+
+    def test_inline_requests_among_others_keep_their_words(self):
+        line = b'SET "quoted key" "a b"\r\nGET "quoted key"\r\n'
+        self.client.raw((Client.pack("ECHO", "x") + line) * 20)
+        for _ in range(20):
+            self.assertEqual([self.client.read() for _ in range(3)], [b"x", "OK", b"a b"])
+
     def test_http_is_refused(self):
         other = self.connect()
         other.raw(b"POST / HTTP/1.1\r\nHost: x\r\n\r\nPING\r\n")
@@ -80,6 +106,12 @@ class BeforeAuthentication(WireTest):
         other.raw(b"*2\r\n$4\r\nECHO\r\n$16385\r\n")
         self.assertEqual(str(other.read()), "ERR Protocol error: unauthenticated bulk length")
         self.assertTrue(other.at_end())
+
+    def test_a_large_word_behind_auth_in_one_pipeline_is_taken(self):
+        other = self.connect()
+        word = b"w" * 100_000
+        other.raw(Client.pack("AUTH", "secret") + Client.pack("ECHO", word) + Client.pack("PING"))
+        self.assertEqual([other.read() for _ in range(3)], ["OK", word, "PONG"])
 
 
 if __name__ == "__main__":

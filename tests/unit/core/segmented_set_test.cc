@@ -86,6 +86,22 @@ TEST(SegmentedSet, HoldsWhatAMapHoldsThroughGrowthAndShrinking) {
   }
 }
 
+// What is prefetched is a guess, but one that must nearly always be right.
+TEST(SegmentedSet, TheFirstCandidateIsNearlyAlwaysTheEntryThatIsFound) {
+  EXPECT_EQ(Pairs(HashSeed{7}).FirstCandidate(1), nullptr);
+  for (const int count : {1, 500, 20'000}) {
+    const Pairs set = Filled<Pairs>(count);
+    int right = 0;
+    for (int i = 0; i < count; ++i) {
+      const HashedKey key = set.Hash(std::to_string(i));
+      set.PrefetchSegment(key.hash);
+      set.PrefetchPlaces(key);
+      right += set.FirstCandidate(key.hash) == set.Find(key) ? 1 : 0;
+    }
+    EXPECT_GE(right, count * 9 / 10);
+  }
+}
+
 TEST(SegmentedSet, OwnsNoMemoryWhileEmpty) {
   Pairs set(HashSeed{7});
   EXPECT_EQ(set.MemoryBytes(), 0u);

@@ -136,6 +136,21 @@ TEST(RespParser, TellsHowManyBytesAWordStillWants) {
   EXPECT_EQ(parser.bytes_wanted(), head.size() + 1000 + 2);
 }
 
+TEST(RespParser, ReadsFromTheStartOfARequestOnceItIsRewound) {
+  const std::string whole = Multibulk({"GET", "a"});
+  for (const std::string_view before : {"*3\r\n$3\r\nSET\r\n$1", "*1\r\n:1\r\n", "PIN"}) {
+    RespParser parser;
+    parser.Parse(before, {});
+    parser.Rewind();
+    EXPECT_EQ(parser.error(), "");
+    EXPECT_EQ(parser.bytes_wanted(), 0U);
+    const auto result = parser.Parse(whole, {});
+    EXPECT_EQ(result.state, RespParser::State::kComplete);
+    EXPECT_EQ(result.consumed, whole.size());
+    EXPECT_EQ(parser.words().size(), 2U);
+  }
+}
+
 TEST(RespParser, StaysMalformedWhateverFollows) {
   RespParser parser;
   EXPECT_EQ(parser.Parse("*x\r\n", {}).state, RespParser::State::kMalformed);
