@@ -29,13 +29,14 @@ void RespWriter::Error(std::string_view text) {
 }
 
 void RespWriter::Bulk(std::string_view bytes) {
+  if (out_.size() >= end_) return;
   Header('$', bytes.size());
   out_.append(bytes).append(kCrlf);
 }
 
 void RespWriter::Double(double value) {
   char text[32];  // "-1.7976931348623157e+308" has 24
-  char* end = text;
+  char* end = nullptr;
   if (std::isfinite(value)) {
     end = std::to_chars(text, text + sizeof text, value, std::chars_format::general, kDoubleDigits)
               .ptr;

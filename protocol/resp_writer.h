@@ -37,7 +37,12 @@ inline constexpr std::string_view kEmptyArrayReply = "*0\r\n";
 // A loan: cheap to make for each reply. Owner thread: the buffer's.
 class RespWriter {
  public:
-  RespWriter(std::string& out, RespVersion version) : out_(out), version_(version) {}
+  // Bulk strings are left out once `bytes_max` have been written: the reply is spoilt and its owner
+  // must not send it, but it costs no more memory.
+  RespWriter(std::string& out, RespVersion version, size_t bytes_max = SIZE_MAX)
+      : out_(out),
+        end_(bytes_max > SIZE_MAX - out.size() ? SIZE_MAX : out.size() + bytes_max),
+        version_(version) {}
 
   RespVersion version() const { return version_; }
   // For HELLO, which answers in the version that it chooses.
@@ -96,6 +101,7 @@ class RespWriter {
   }
 
   std::string& out_;
+  size_t end_;
   RespVersion version_;
 };
 

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/resp_writer.h"
 #include "server/shard/ack_gate.h"
 #include "server/shard/shard_map.h"
 #include "storage/core/keyspace.h"
@@ -81,12 +82,17 @@ struct Letter {
 void AppendRequest(std::string& out, const RequestHeader& header,
                    std::span<const std::string_view> words);
 
-// A response's length is written in 32 bits; a longer reply becomes an error.
+// A reply that is longer becomes an error: HMGET of one large field named a million times asks for
+// more memory than there is, and a response's length is written in 32 bits.
 inline constexpr size_t kReplyBytesMax = size_t{1} << 30;
 inline constexpr size_t kResponseBytesMax = 3 * kReplyBytesMax;
-inline void BoundReply(std::string& reply) {
-  if (reply.size() > kReplyBytesMax)
-    reply = "-ERR the reply is larger than 1 GiB, ask for less at once\r\n";
+inline constexpr std::string_view kReplyTooLarge =
+    "ERR the reply is larger than 1 GiB, ask for less at once";
+// The reply is what stands in `out` behind `mark`.
+inline void BoundReply(std::string& out, size_t mark = 0) {
+  if (out.size() - mark < kReplyBytesMax) return;
+  out.resize(mark);
+  RespWriter(out, RespVersion::kResp2).Error(kReplyTooLarge);
 }
 
 // Takes the first request off `in`; the words point into it.

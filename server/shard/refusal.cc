@@ -8,6 +8,9 @@ namespace {
 // What an unknown name is quoted with at most, as Redis does.
 constexpr size_t kQuotedBytesMax = 128;
 
+// Some look through a table for each of their words.
+constexpr size_t kAdminWordsMax = 1024;
+
 std::string UnknownCommand(Args words) {
   std::string text = "ERR unknown command '";
   text += words[0].substr(0, kQuotedBytesMax);
@@ -55,6 +58,10 @@ std::string RefusalOf(const Client& client, const CommandSpec* command, Args wor
       command->run != nullptr || command->decide != nullptr || command->home == Home::kTransaction;
   if (!ArityFits(*command, words.size()) || !runs) {
     return "ERR wrong number of arguments for '" + LowerCased(command->name) + "' command";
+  }
+  if ((command->flags & kAdmin) != 0 && words.size() > kAdminWordsMax) {
+    return "ERR '" + LowerCased(command->name) + "' takes at most " +
+           std::to_string(kAdminWordsMax) + " words";
   }
   if (!client.authenticated && (command->flags & kNoAuth) == 0 && !config.requirepass.empty()) {
     return "NOAUTH Authentication required.";

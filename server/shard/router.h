@@ -116,6 +116,7 @@ class Router {
   Outcome RunEachKey(const RequestHeader& request, Args words, std::string& out, bool waits);
 
   void Answer(const RequestHeader& request, Args words);
+  void AnswerPeer(const RequestHeader& request, Args words);
   void Admit(const RequestHeader& request, Args words);
   bool Visit(const RequestHeader& request, Args words);
   void Wait(SlotList slots, const RequestHeader& request, Args words);

@@ -253,7 +253,6 @@ void Shard::PushBatch() {
   } else {
     batch_.mutations.clear();
   }
-  watch_.StartLap();
 }
 
 void Shard::Publish() {

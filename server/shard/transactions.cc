@@ -186,7 +186,12 @@ void Transactions::RunHere(Client& client, const Transaction& transaction) {
     // CLIENT KILL of itself: whoever left is owed nothing, what it asked of the data is done.
     const bool left = router_.FindClient(client.id) == nullptr;
     if (left && queued.command->home == Home::kClient) continue;
+    const size_t before = out.size();
     gate = std::max(gate, router_.RunWhole(header, client, queued.words, out));
+    if (out.size() - mark >= kReplyBytesMax) {
+      out.resize(before);
+      RespWriter(out, client.resp).Error(kReplyTooLarge);
+    }
   }
   if (router_.FindClient(client.id) != nullptr) router_.SealReply(client, mark, gate);
 }

@@ -109,6 +109,39 @@ class Connections(WireTest):
         self.assertTrue(idle.at_end())
 
 
+class ReplySize(WireTest):
+    flags = ("--shards", "2", "--appendonly", "no")
+
+    def test_a_reply_beyond_a_gibibyte_is_an_error_and_costs_no_more(self):
+        text = "ERR the reply is larger than 1 GiB, ask for less at once"
+        self.call("HSET", "{t}h", "f", b"x" * (32 << 20))
+        self.assertError(text, "HMGET", "{t}h", *["f"] * 10_000)
+
+    def test_so_is_one_of_a_transaction_that_would_make_it_longer(self):
+        text = "ERR the reply is larger than 1 GiB, ask for less at once"
+        self.call("HSET", "{t}h", "f", b"x" * (32 << 20))
+        other = self.connect()
+        commands = [("MULTI",), *[("HMGET", "{t}h", *["f"] * 17)] * 3, ("SET", "{t}after", "v"), ("EXEC",)]
+        other.raw(b"".join(Client.pack(*words) for words in commands))
+        end = b"-%s\r\n" % text.encode() * 2 + b"+OK\r\n"
+        other.socket.settimeout(60)
+        taken, tail = 0, b""
+        while not tail.endswith(end):
+            data = other.socket.recv(1 << 20)
+            taken, tail = taken + len(data), (tail + data)[-len(end):]
+        self.assertGreater(taken, 17 * (32 << 20))
+        self.assertEqual(self.call("GET", "{t}after"), b"v")
+
+
+class AdminWords(WireTest):
+    flags = ("--shards", "2", "--appendonly", "no")
+
+    def test_what_looks_through_a_table_for_each_word_takes_only_so_many(self):
+        self.assertIn(b"port", self.call("CONFIG", "GET", *["port"] * 1000))
+        for words in (("CONFIG", "GET"), ("LATENCY", "HISTOGRAM"), ("CLIENT", "LIST", "ID")):
+            self.assertError("ERR '%s' takes at most 1024 words" % "|".join(words[:2]).lower(), *words, *["1"] * 1024)
+
+
 class RequestSize(WireTest):
     flags = ("--shards", "2", "--proto-max-bulk-len", "1mb", "--group-bytes-max", "4mb")
 

@@ -24,12 +24,21 @@ std::pair<std::string, std::string> InBoth(Write write) {
   return out;
 }
 
-std::pair<std::string, std::string> Same(std::string text) { return {text, text}; }
+std::pair<std::string, std::string> Same(const std::string& text) { return {text, text}; }
 
 TEST(RespWriter, AppendsToWhatIsThere) {
   std::string out = "+before\r\n";
   RespWriter(out, RespVersion::kResp2).Ok();
   EXPECT_EQ(out, "+before\r\n+OK\r\n");
+}
+
+TEST(RespWriter, LeavesOutBulkStringsBeyondItsBound) {
+  std::string out = "+before\r\n";
+  RespWriter writer(out, RespVersion::kResp2, 10);
+  writer.Bulk("0123456789");  // the last to begin within the bound
+  const size_t size = out.size();
+  writer.Bulk("more");
+  EXPECT_EQ(out.size(), size);
 }
 
 TEST(RespWriter, WritesStringsAlikeInBothVersions) {
