@@ -5,6 +5,7 @@
 
 #include "storage/base/invariant.h"
 #include "storage/core/item.h"
+#include "storage/core/item_pieces.h"
 #include "storage/core/keyspace.h"
 #include "storage/core/stock_apply.h"
 #include "storage/core/stock_mutations.h"
@@ -43,6 +44,8 @@ bool Fits(const Entry* entry, const ItemDropped&) {
 }  // namespace
 
 void Keyspace::Apply(const KeyPlace& place, const StringSet& mutation) {
+  if (snapshot_ != nullptr) [[unlikely]]
+    BeforeChange(place);
   const bool with_timer = mutation.deadline != kNever;
   const Entry::Shape shape = ShapeOf(place, with_timer);
   Entry::Handle* const found = FindHandle(place);
@@ -59,13 +62,15 @@ void Keyspace::Apply(const KeyPlace& place, const StringSet& mutation) {
     memory_bytes_ += fresh->MemoryBytes() - entry->MemoryBytes();
     Count(TableOf(place.db, place.slot), place.db, 0,
           static_cast<int>(with_timer) - static_cast<int>(entry->has_deadline()));
-    entry = std::move(fresh);
+    Discard(std::exchange(entry, std::move(fresh)));
   }
   Touch(*entry);
   if (with_timer) Time(*entry->timer(), mutation.deadline);
 }
 
 void Keyspace::Apply(const KeyPlace& place, const StringRangeSet& mutation) {
+  if (snapshot_ != nullptr) [[unlikely]]
+    BeforeChange(place);
   Entry::Handle* found = FindHandle(place);
   Invariant(Fits(found != nullptr ? found->get() : nullptr, mutation));
   if (found == nullptr) {
@@ -86,11 +91,15 @@ void Keyspace::Apply(const KeyPlace& place, const StringRangeSet& mutation) {
 }
 
 void Keyspace::Apply(const KeyPlace& place, const KeyDeleted& mutation) {
+  if (snapshot_ != nullptr) [[unlikely]]
+    BeforeChange(place);
   Invariant(Fits(Find(place), mutation));
   Remove(place);
 }
 
 void Keyspace::Apply(const KeyPlace& place, const DeadlineSet& mutation) {
+  if (snapshot_ != nullptr) [[unlikely]]
+    BeforeChange(place);
   Entry::Handle* const found = FindHandle(place);
   Invariant(found != nullptr);
   Invariant(Fits(found->get(), mutation));
@@ -98,11 +107,15 @@ void Keyspace::Apply(const KeyPlace& place, const DeadlineSet& mutation) {
 }
 
 void Keyspace::Apply(const KeyPlace& place, const KeyExpired& mutation) {
+  if (snapshot_ != nullptr) [[unlikely]]
+    BeforeChange(place);
   Invariant(Fits(Find(place), mutation));
   Remove(place);
 }
 
 void Keyspace::Apply(const KeyPlace& place, const HashFieldsSet& mutation) {
+  if (snapshot_ != nullptr) [[unlikely]]
+    BeforeChange(place);
   Entry* entry = Find(place);
   Invariant(Fits(entry, mutation));
   if (entry == nullptr) {
@@ -112,16 +125,24 @@ void Keyspace::Apply(const KeyPlace& place, const HashFieldsSet& mutation) {
   }
   FieldMap& fields = entry->fields();
   const size_t bytes_before = fields.MemoryBytes();
-  for (const auto& [field, value] : mutation.pairs) fields.Set(field, value);
+  for (const auto& [field, value] : mutation.pairs) {
+    BeforeFieldChange(fields, field);
+    fields.Set(field, value);
+  }
   memory_bytes_ += fields.MemoryBytes() - bytes_before;
 }
 
 void Keyspace::Apply(const KeyPlace& place, const HashFieldsDeleted& mutation) {
+  if (snapshot_ != nullptr) [[unlikely]]
+    BeforeChange(place);
   Entry* const entry = Find(place);
   Invariant(Fits(entry, mutation));
   FieldMap& fields = entry->fields();
   const size_t bytes_before = fields.MemoryBytes();
-  for (const std::string_view field : mutation.fields) fields.Delete(field);
+  for (const std::string_view field : mutation.fields) {
+    BeforeFieldChange(fields, field);
+    fields.Delete(field);
+  }
   memory_bytes_ += fields.MemoryBytes() - bytes_before;
   if (fields.size() == 0) Remove(place);
 }
@@ -150,6 +171,8 @@ void Keyspace::Apply(const KeyPlace& place, const DatabasesSwapped& mutation) {
 }
 
 void Keyspace::Apply(const KeyPlace& place, const ItemCreated& mutation) {
+  if (snapshot_ != nullptr) [[unlikely]]
+    BeforeChange(place);
   Invariant(Fits(Find(place), mutation));
   Invariant(place.db == kStockDb);
   const uint8_t table = MakeTable(place.db, place.slot).label;
@@ -159,6 +182,8 @@ void Keyspace::Apply(const KeyPlace& place, const ItemCreated& mutation) {
 }
 
 void Keyspace::Apply(const KeyPlace& place, const ItemDropped& mutation) {
+  if (snapshot_ != nullptr) [[unlikely]]
+    BeforeChange(place);
   Invariant(Fits(Find(place), mutation));
   Remove(place);
   --TableOf(place.db, place.slot).skus;
@@ -192,8 +217,12 @@ bool Keyspace::ApplyView(const MutationView& view) {
     case MutationKind::kItemDropped:
       return ApplyBody<ItemDropped>(place, view.body);
     case MutationKind::kDatabaseFlushed:
-    case MutationKind::kDatabasesSwapped:
-      return false;  // see above
+    case MutationKind::kDatabasesSwapped:  // see above
+    case MutationKind::kItemState:         // these have no place in a log
+    case MutationKind::kHoldsState:
+    case MutationKind::kBuyersState:
+    case MutationKind::kRefsState:
+      return false;
     case MutationKind::kItemOptionsSet:
     case MutationKind::kHoldTaken:
     case MutationKind::kHoldConfirmed:
@@ -243,10 +272,38 @@ bool Keyspace::ApplyPartitionBody(const MutationView& view) {
   return true;
 }
 
+bool Keyspace::Load(const MutationView& fact) {
+  if (!IsStateKind(fact.kind)) return ApplyView(fact);
+  const MutationPlace& at = fact.place;
+  if (!Owns(at.slot) || at.db != kStockDb || SlotOf(at.key) != at.slot) return false;
+  const KeyPlace place = At(at);
+  if (fact.kind == MutationKind::kItemState) return LoadItem(place, fact.body);
+  Entry* const entry = Find(place);
+  if (entry == nullptr || entry->type() != KeyType::kStock) return false;
+  const size_t bytes_before = entry->MemoryBytes();
+  if (!ItemPieces::LoadRecords(entry->item(), fact.kind, fact.body)) return false;
+  AfterItemChange(*entry, bytes_before);
+  return true;
+}
+
+bool Keyspace::LoadItem(const KeyPlace& place, std::string_view body) {
+  if (Find(place) != nullptr) return false;
+  std::unique_ptr<Item> item = ItemPieces::Load(body, seed_);
+  if (item == nullptr) return false;
+  const uint8_t table = MakeTable(place.db, place.slot).label;
+  Entry& entry = Add(place, Entry::MakeStock(place.key, std::move(item), table), kNever);
+  ++TableOf(place.db, place.slot).skus;
+  ++stock_count_;
+  AfterItemChange(entry, entry.MemoryBytes());
+  return true;
+}
+
 bool Keyspace::ApplyItemBody(const KeyPlace& place, MutationKind kind, std::string_view body) {
   Entry* const entry = Find(place);
   if (entry == nullptr || entry->type() != KeyType::kStock) return false;
   const size_t bytes_before = entry->MemoryBytes();
+  if (snapshot_ != nullptr) [[unlikely]]
+    BeforeChange(place);
   if (!ApplyStockBody(entry->item(), kind, body)) return false;
   AfterItemChange(*entry, bytes_before);
   return true;

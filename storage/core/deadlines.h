@@ -50,9 +50,14 @@ class Deadlines {
 
   // How many of the first `most` lie at or before `up_to`.
   uint32_t CountUpTo(UnixMs up_to, uint32_t most) const {
+    return CountUpTo(up_to, most, [](const Thing&) { return true; });
+  }
+  // Those before the first that is not wanted.
+  template <typename F>
+  uint32_t CountUpTo(UnixMs up_to, uint32_t most, F&& wanted) const {
     uint32_t count = 0;
     for (auto entry = entries_.begin(); entry != entries_.end() && entry->at <= up_to; ++entry) {
-      if (count == most) break;
+      if (count == most || !wanted(*entry->thing)) break;
       ++count;
     }
     return count;

@@ -80,7 +80,7 @@ bool FieldMap::Delete(std::string_view field) {
   const HashField::Handle* const found = large_.Find(key);
   if (found == nullptr) return false;
   large_field_bytes_ -= (*found)->MemoryBytes();
-  large_.Erase(key);
+  large_.Erase(key, being_taken_);
   return true;
 }
 

@@ -91,6 +91,21 @@ class FieldMap {
   // Requires: not empty.
   std::pair<std::string_view, std::string_view> Sample(uint64_t chance) const;
 
+  // ---- Snapshots: a large map is taken piece by piece (SegmentedSet, partition_snapshot.h).
+  // Between StartTaking and EndTaking a field's piece is taken before the field changes.
+  void StartTaking() { being_taken_ = true; }
+  void EndTaking() { being_taken_ = false; }
+  bool being_taken() const { return being_taken_; }
+  uint64_t HashOf(std::string_view field) const { return large_.Hash(field).hash; }
+  // The fields around `hash`: visit(field, value) unless snapshot `number` has them. Returns where
+  // the next piece begins, or 0 at the end.
+  template <typename F>
+  uint64_t Take(uint64_t hash, uint32_t number, F&& visit) {
+    return large_.Take(hash, number, [&](const HashField::Handle& field) {
+      visit(field->name(), field->value());
+    });
+  }
+
   bool is_packed() const { return large_.empty(); }
   // It once was larger than a listpack may be; as in Redis, that stays so.
   bool outgrew_listpack() const { return outgrew_listpack_; }
@@ -121,6 +136,7 @@ class FieldMap {
   std::string packed_;
   uint32_t packed_count_ = 0;
   bool outgrew_listpack_ = false;
+  bool being_taken_ = false;
   SegmentedSet<HashField::Handle, FieldTraits> large_;
   size_t large_field_bytes_ = 0;
 };

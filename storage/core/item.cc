@@ -1,5 +1,7 @@
 #include "storage/core/item.h"
 
+#include <absl/container/flat_hash_set.h>
+
 #include "storage/base/invariant.h"
 
 namespace holdfast {
@@ -38,6 +40,22 @@ UnixMs Item::NextForget() const {
   if (refs_by_forget_.empty()) return finished_.FirstInstant();
   return std::min(finished_.FirstInstant(), refs_by_forget_.FirstInstant());
 }
+
+template <typename Queue>
+uint32_t Item::CountFirst(const Queue& queue, UnixMs up_to, uint32_t most) const {
+  if (taker_ == nullptr) return queue.CountUpTo(up_to, most);
+  absl::flat_hash_set<const void*> pieces;
+  return queue.CountUpTo(up_to, most, [&](const Hold& hold) {
+    const bool first = pieces.empty();
+    pieces.insert(holds_.Lacked(holds_.Hash(hold.id()).hash, taker_->number()));
+    pieces.insert(buyers_.Lacked(buyers_.Hash(hold.buyer()).hash, taker_->number()));
+    pieces.insert(nullptr);
+    return first || pieces.size() <= kPiecesPerSweep + 1;
+  });
+}
+
+template uint32_t Item::CountFirst(const LiveHolds&, UnixMs, uint32_t) const;
+template uint32_t Item::CountFirst(const FinishedHolds&, UnixMs, uint32_t) const;
 
 size_t Item::MemoryBytes() const {
   return sizeof(Item) + block_bytes_ + holds_.MemoryBytes() + buyers_.MemoryBytes() +

@@ -46,6 +46,18 @@ struct ForgottenUnits {
   friend bool operator==(const ForgottenUnits&, const ForgottenUnits&) = default;
 };
 
+// Hears of a change of an item's records before it is made, while a snapshot has yet to take some
+// of them (partition_snapshot.h).
+class RecordTaker {
+ public:
+  virtual ~RecordTaker() = default;
+  virtual void BeforeHold(uint64_t hash) = 0;
+  virtual void BeforeBuyer(uint64_t hash) = 0;
+  virtual void BeforeRef(uint64_t hash) = 0;
+  // Of the snapshot.
+  virtual uint32_t number() const = 0;
+};
+
 class Item {
  public:
   // As the mutation says, with nothing held or sold. `seed` places holds in their container and
@@ -76,9 +88,11 @@ class Item {
   // The sweeps look here; kNever: nothing to come.
   UnixMs NextDeadline() const { return live_.FirstInstant(); }
   UnixMs NextForget() const;
-  uint32_t CountDue(UnixMs up_to, uint32_t most) const { return live_.CountUpTo(up_to, most); }
+  // At most so many holds, and while a snapshot takes the records no more than kPiecesPerSweep of
+  // its pieces' worth: each would have to be taken first.
+  uint32_t CountDue(UnixMs up_to, uint32_t most) const { return CountFirst(live_, up_to, most); }
   uint32_t CountForgottenHolds(UnixMs up_to, uint32_t most) const {
-    return finished_.CountUpTo(up_to, most);
+    return CountFirst(finished_, up_to, most);
   }
   uint32_t CountForgottenRefs(UnixMs up_to, uint32_t most) const {
     return refs_by_forget_.CountUpTo(up_to, most);
@@ -102,7 +116,8 @@ class Item {
  private:
   friend class ItemChange;  // the writer behind Apply
   friend class ItemAudit;
-  friend class ItemPeek;  // tests
+  friend class ItemPieces;  // snapshots
+  friend class ItemPeek;    // tests
 
   // How far the count is. Holds that were to be forgotten by `since` are forgotten first: whether a
   // sweep had come by already must not show in a buyer's use.
@@ -115,6 +130,11 @@ class Item {
   using LiveHolds = Deadlines<Hold, MadeThenId>;
   using FinishedHolds = Deadlines<Hold, IdOnly>;
   using Refs = Deadlines<Ref, IdOnly>;
+  static constexpr size_t kPiecesPerSweep = 16;
+
+  // How many holds of a queue one sweep may take.
+  template <typename Queue>
+  uint32_t CountFirst(const Queue& queue, UnixMs up_to, uint32_t most) const;
 
   Stock stock_;
   ItemOptions options_;
@@ -124,6 +144,7 @@ class Item {
   bool counts_buyers_;
   std::optional<Counting> counting_;
   size_t block_bytes_ = 0;  // of holds, buyers and refs
+  RecordTaker* taker_ = nullptr;
 
   SegmentedSet<HoldPtr, HoldTraits> holds_;
   SegmentedSet<BuyerUsePtr, BuyerUseTraits> buyers_;

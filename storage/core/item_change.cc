@@ -72,9 +72,10 @@ void ItemChange::Use(std::string_view buyer, Units units) {
 void ItemChange::AddUse(std::string_view buyer, Units units) {
   if (buyer.empty() || units == 0) return;
   const HashedKey key = item_.buyers_.Hash(buyer);
+  if (item_.taker_ != nullptr) item_.taker_->BeforeBuyer(key.hash);
   BuyerUsePtr* found = item_.buyers_.Find(key);
   if (found == nullptr) {
-    found = &item_.buyers_.Insert(key, BuyerUse::Make(buyer));
+    found = &item_.buyers_.Insert(key, BuyerUse::Make(buyer), snapshot());
     item_.block_bytes_ += (*found)->BlockBytes();
   }
   (*found)->units += units;
@@ -83,7 +84,12 @@ void ItemChange::AddUse(std::string_view buyer, Units units) {
 
 // ---- Holds ----
 
+void ItemChange::TakeHold(std::string_view hold_id) {
+  if (item_.taker_ != nullptr) item_.taker_->BeforeHold(item_.holds_.Hash(hold_id).hash);
+}
+
 Hold& ItemChange::Find(std::string_view hold_id) {
+  TakeHold(hold_id);
   HoldPtr* const found = item_.holds_.Find(item_.holds_.Hash(hold_id));
   Invariant(found != nullptr);
   Invariant(!(*found)->IsForgotten(at_));
@@ -98,17 +104,20 @@ Hold& ItemChange::FindLive(std::string_view hold_id) {
 
 Hold& ItemChange::FirstLive() {
   Invariant(!item_.live_.empty());
-  return *item_.live_.First().thing;
+  Hold& first = *item_.live_.First().thing;
+  TakeHold(first.id());
+  return first;
 }
 
 void ItemChange::Add(HoldPtr hold) {
   Invariant(!item_.counting());
+  TakeHold(hold->id());
   const HashedKey key = item_.holds_.Hash(hold->id());
   if (HoldPtr* const old = item_.holds_.Find(key)) {
     Invariant((*old)->IsForgotten(at_));
     Forget(**old);
   }
-  Hold& added = *item_.holds_.Insert(key, std::move(hold));
+  Hold& added = *item_.holds_.Insert(key, std::move(hold), snapshot());
   item_.block_bytes_ += added.BlockBytes();
   if (added.IsLive()) {
     item_.live_.Add(added.until, added);
@@ -144,13 +153,14 @@ void ItemChange::Finish(Hold& hold, HoldState state, UnixMs forget_at, std::stri
 
 void ItemChange::Forget(Hold& hold) {
   Invariant(!hold.IsLive());
+  TakeHold(hold.id());
   item_.forgotten_.sold += hold.SoldUnits();
   item_.forgotten_.returned += hold.returned;
   if (item_.counts_buyers_ && !hold.buyer().empty()) item_.forgotten_.used += hold.UsedUnits();
   item_.finished_.Remove(hold.until, hold);
   if (hold.IsFence()) item_.fences_.Remove(hold.until, hold);
   item_.block_bytes_ -= hold.BlockBytes();
-  const bool erased = item_.holds_.Erase(item_.holds_.Hash(hold.id()));
+  const bool erased = item_.holds_.Erase(item_.holds_.Hash(hold.id()), keeps_segments());
   Invariant(erased);
 }
 
@@ -169,19 +179,22 @@ void ItemChange::EvictOldestFence() {
 
 void ItemChange::AddRef(RefPtr ref) {
   const HashedKey key = item_.refs_.Hash(ref->ref);
+  if (item_.taker_ != nullptr) item_.taker_->BeforeRef(key.hash);
   if (RefPtr* const old = item_.refs_.Find(key)) {
     Invariant((*old)->IsForgotten(at_));
     Forget(**old);
   }
-  Ref& added = *item_.refs_.Insert(key, std::move(ref));
+  Ref& added = *item_.refs_.Insert(key, std::move(ref), snapshot());
   item_.block_bytes_ += added.BlockBytes();
   item_.refs_by_forget_.Add(added.forget_at, added);
 }
 
 void ItemChange::Forget(Ref& ref) {
+  const HashedKey key = item_.refs_.Hash(ref.ref);
+  if (item_.taker_ != nullptr) item_.taker_->BeforeRef(key.hash);
   item_.refs_by_forget_.Remove(ref.forget_at, ref);
   item_.block_bytes_ -= ref.BlockBytes();
-  const bool erased = item_.refs_.Erase(item_.refs_.Hash(ref.ref));
+  const bool erased = item_.refs_.Erase(key, keeps_segments());
   Invariant(erased);
 }
 

@@ -49,6 +49,12 @@ class ItemChange {
   void CountBuyers(uint32_t holds);
 
  private:
+  // Before a record changes: a snapshot may have to take it as it was.
+  void TakeHold(std::string_view hold_id);
+  // Of the snapshot that is taking the records; 0 if there is none.
+  uint32_t snapshot() const { return item_.taker_ == nullptr ? 0 : item_.taker_->number(); }
+  bool keeps_segments() const { return item_.taker_ != nullptr; }
+
   void Forget(Hold& hold);
   void Forget(Ref& ref);
   void Use(std::string_view buyer, Units units);

@@ -6,6 +6,7 @@
 
 #include "storage/base/invariant.h"
 #include "storage/core/item.h"
+#include "storage/core/partition_snapshot.h"
 
 namespace holdfast {
 
@@ -119,22 +120,45 @@ Entry& Keyspace::Add(const KeyPlace& place, Entry::Handle handle, UnixMs deadlin
   Keys& keys = *KeysOf(place.db, place.slot);
   Entry& entry = *handle;
   const size_t container_before = keys.MemoryBytes();
-  keys.Insert(place.hashed(), std::move(handle));
+  Table& table = TableOf(place.db, place.slot);
+  keys.Insert(place.hashed(), std::move(handle), SnapshotOf(table));
   memory_bytes_ += keys.MemoryBytes() - container_before + entry.MemoryBytes();
-  Count(TableOf(place.db, place.slot), place.db, 1, deadline != kNever ? 1 : 0);
+  Count(table, place.db, 1, deadline != kNever ? 1 : 0);
   Touch(entry);
   if (deadline != kNever) wheel_.Insert(*entry.timer(), deadline);
   return entry;
 }
 
 void Keyspace::Remove(const KeyPlace& place) {
-  const Entry* const entry = Find(place);
-  Invariant(entry != nullptr);
+  Entry::Handle* const found = FindHandle(place);
+  Invariant(found != nullptr);
+  Entry& entry = **found;
   Keys& keys = *KeysOf(place.db, place.slot);
-  Count(TableOf(place.db, place.slot), place.db, -1, entry->has_deadline() ? -1 : 0);
-  const size_t bytes_before = keys.MemoryBytes() + entry->MemoryBytes();
-  keys.Erase(place.hashed());
+  Table& table = TableOf(place.db, place.slot);
+  Count(table, place.db, -1, entry.has_deadline() ? -1 : 0);
+  const size_t bytes_before = keys.MemoryBytes() + entry.MemoryBytes();
+  if (snapshot_ != nullptr && snapshot_->Lacks(entry)) {
+    // Something must stand in the container until it is erased.
+    const Entry::Shape shape{.table = entry.table(), .has_timer = false};
+    Discard(std::exchange(*found, Entry::MakeString(entry.key(), {}, shape)));
+  }
+  keys.Erase(place.hashed(), SnapshotOf(table) != 0);
   memory_bytes_ += keys.MemoryBytes() - bytes_before;
+}
+
+void Keyspace::Discard(Entry::Handle entry) {
+  if (snapshot_ != nullptr && snapshot_->Lacks(*entry)) snapshot_->TakeOver(std::move(entry));
+}
+
+void Keyspace::BeforeChange(const KeyPlace& place) { snapshot_->BeforeChange(place); }
+
+void Keyspace::BeforeFieldChange(const FieldMap& fields, std::string_view field) {
+  if (fields.being_taken()) [[unlikely]]
+    snapshot_->BeforeFieldChange(fields, field);
+}
+
+uint32_t Keyspace::SnapshotOf(const Table& table) const {
+  return snapshot_ == nullptr ? 0 : snapshot_->NumberFor(table);
 }
 
 void Keyspace::SetDeadline(const KeyPlace& place, Entry::Handle& entry, UnixMs deadline) {
@@ -160,9 +184,16 @@ void Keyspace::Doom(Tables& tables, DbIndex db) {
   doomed_.push_back(std::move(table));
 }
 
+std::vector<std::unique_ptr<Keyspace::Table>>::const_iterator Keyspace::NextDoomed() const {
+  return std::ranges::find_if(doomed_, [this](const auto& table) {
+    return snapshot_ == nullptr || !snapshot_->Captures(*table);
+  });
+}
+
 bool Keyspace::FreeDoomed() {
-  if (doomed_.empty()) return false;
-  Table& table = *doomed_.back();
+  const auto next = NextDoomed();
+  if (next == doomed_.end()) return false;
+  Table& table = **next;
   // Empty slots cost little: one after the other, up to a first segment.
   size_t freed = 0;
   while (freed == 0 && !table.slots.empty()) {
@@ -176,8 +207,8 @@ bool Keyspace::FreeDoomed() {
     memory_bytes_ -= entry_bytes + bytes_before - keys.MemoryBytes();
     if (!more) table.slots.pop_back();
   }
-  if (table.slots.empty()) doomed_.pop_back();
-  return !doomed_.empty();
+  if (table.slots.empty()) doomed_.erase(next);
+  return HasDoomed();
 }
 
 void Keyspace::Time(TimerNode& timer, UnixMs deadline) {

@@ -28,6 +28,8 @@
 
 namespace holdfast {
 
+class PartitionSnapshot;
+
 // Where a key lies, whatever the database: the same on every shard.
 struct KeyHash {
   Slot slot;
@@ -93,11 +95,17 @@ class Keyspace {
   // Every other mutation of a SKU, or a variant of several. Requires: the SKU is there.
   template <typename M>
   void Apply(const KeyPlace& place, const M& mutation) {
+    if (snapshot_ != nullptr) [[unlikely]]
+      BeforeChange(place);
     Entry& entry = StockEntry(place);
     const size_t bytes_before = entry.MemoryBytes();
     holdfast::Apply(entry.item(), mutation);
     AfterItemChange(entry, bytes_before);
   }
+
+  // The same for a fact of a snapshot: what makes the key what it was, loaded into an empty
+  // keyspace in the order in which it was taken (partition_snapshot.h).
+  [[nodiscard]] bool Load(const MutationView& fact);
 
   // Decodes and applies one mutation of any kind, from the log or the stream. False, and nothing
   // changed, if it is malformed, of an unknown kind, of a slot that is not ours, or says what
@@ -111,7 +119,7 @@ class Keyspace {
   size_t StockCount() const { return stock_count_; }
   // Frees a slice of what flushes threw away, about a segment of keys; false when nothing is left.
   bool FreeDoomed();
-  bool HasDoomed() const { return !doomed_.empty(); }
+  bool HasDoomed() const { return NextDoomed() != doomed_.end(); }
   // Bytes of the heap that keys take, with the containers that hold them.
   size_t MemoryBytes() const { return memory_bytes_; }
 
@@ -167,6 +175,8 @@ class Keyspace {
   uint64_t& gated_stamp(Slot slot) { return gated_stamps_[static_cast<size_t>(slot - first_)]; }
 
  private:
+  friend class PartitionSnapshot;
+
   struct KeyTraits {
     static std::string_view KeyOf(const Entry::Handle& entry) { return entry->key(); }
   };
@@ -218,6 +228,14 @@ class Keyspace {
   // Files a timer in the wheel, or moves it.
   void Time(TimerNode& timer, UnixMs deadline);
   Entry& StockEntry(const KeyPlace& place);
+  // A snapshot that is taking this key's segment, or the field's, takes it as it is now.
+  void BeforeChange(const KeyPlace& place);
+  void BeforeFieldChange(const FieldMap& fields, std::string_view field);
+  // One that is still taking the value keeps the entry; else it is destroyed.
+  void Discard(Entry::Handle entry);
+  uint32_t SnapshotOf(const Table& table) const;
+  // The next flushed table to free, which no snapshot is still taking.
+  std::vector<std::unique_ptr<Table>>::const_iterator NextDoomed() const;
   // Counts the bytes that the item took or gave, and times its next sweep.
   void AfterItemChange(Entry& entry, size_t bytes_before);
   // Whether the item, whose timer came up, still has something to sweep at `now`; times its next
@@ -228,6 +246,7 @@ class Keyspace {
   bool ApplyBody(const KeyPlace& place, std::string_view body);
   bool ApplyPartitionBody(const MutationView& view);
   bool ApplyItemBody(const KeyPlace& place, MutationKind kind, std::string_view body);
+  bool LoadItem(const KeyPlace& place, std::string_view body);
 
   const HashSeed seed_;
   const Slot first_;
@@ -235,6 +254,7 @@ class Keyspace {
   TimingWheel wheel_;  // before the tables: entries leave it when they are destroyed
   std::vector<Tables> partitions_;
   std::vector<std::unique_ptr<Table>> doomed_;  // flushed, and not yet freed
+  PartitionSnapshot* snapshot_ = nullptr;       // that is being taken
   std::array<Totals, kDatabases> totals_;
   std::vector<uint64_t> gated_stamps_;
   size_t stock_count_ = 0;

@@ -60,12 +60,21 @@ enum class MutationKind : uint8_t {
   // Whole databases, a partition at a time: the slot is the partition's first, the key is empty.
   kDatabaseFlushed = 80,
   kDatabasesSwapped = 81,
+  // What a SKU is, not what befell it: in snapshots only (storage/core/item_pieces.h).
+  kItemState = 192,
+  kHoldsState = 193,
+  kBuyersState = 194,
+  kRefsState = 195,
 };
 
 // The two levels of durability, by value: stock is gated (its replies wait for the log), ordinary
 // keys are gated only under `appendfsync always`.
 constexpr bool IsStockKind(MutationKind kind) {
   return static_cast<uint8_t>(kind) < static_cast<uint8_t>(MutationKind::kStringSet);
+}
+
+constexpr bool IsStateKind(MutationKind kind) {
+  return static_cast<uint8_t>(kind) >= static_cast<uint8_t>(MutationKind::kItemState);
 }
 
 // Of all keys of a partition in a database.

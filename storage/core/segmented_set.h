@@ -99,9 +99,10 @@ class SegmentedSet {
     return found == segment->entries.end() ? nullptr : &*found;
   }
 
-  // Requires: no entry of this key. The reference is valid until the next Insert or Erase.
-  Entry& Insert(const HashedKey& key, Entry entry) {
-    if (!directory_ && !only_) only_ = std::make_unique<Segment>(seed_, 0);
+  // Requires: no entry of this key. The reference is valid until the next Insert or Erase. A first
+  // segment counts as taken by `snapshot` (see below).
+  Entry& Insert(const HashedKey& key, Entry entry, uint32_t snapshot = 0) {
+    if (!directory_ && !only_) only_ = std::make_unique<Segment>(seed_, 0, snapshot);
     while (SegmentOf(key.hash)->entries.size() >= kSegmentEntriesMax && Split(key.hash)) {
     }
     Segment& segment = *SegmentOf(key.hash);
@@ -120,7 +121,9 @@ class SegmentedSet {
   }
 
   // Destroys the entry; false if absent. `key` may point into it: it is not read afterwards.
-  bool Erase(const HashedKey& key) {
+  // `keep_segments`: none may end or come together with another, since a snapshot is still taking
+  // them one by one.
+  bool Erase(const HashedKey& key, bool keep_segments = false) {
     Segment* const segment = SegmentOf(key.hash);
     if (segment == nullptr) return false;
     const auto found = segment->entries.find(key);
@@ -131,9 +134,9 @@ class SegmentedSet {
     if (directory_) {
       --directory_->size;
       directory_->segment_bytes += segment->MemoryBytes() - bytes_before;
-      while (directory_ && MergeWithBuddy(key.hash)) {
+      while (!keep_segments && directory_ && MergeWithBuddy(key.hash)) {
       }
-    } else if (segment->entries.empty()) {
+    } else if (segment->entries.empty() && !keep_segments) {
       only_.reset();
     }
     return true;
@@ -205,6 +208,29 @@ class SegmentedSet {
     return from;
   }
 
+  // ---- Snapshots (partition_snapshot.h). A segment carries the number of the last snapshot that
+  // took it: before it first changes after a snapshot's cut, and at the latest when the snapshot
+  // comes by, it is taken. Its halves, should it split later, count as taken, too.
+
+  // The segment around `hash` if snapshot `number` has yet to take it, else null. Only to be
+  // compared.
+  const void* Lacked(uint64_t hash, uint32_t number) const {
+    const Segment* const segment = SegmentOf(hash);
+    return segment != nullptr && segment->taken_by != number ? segment : nullptr;
+  }
+  // Takes it, if it is still to be taken: visit(const Entry&) for each entry. Returns where the
+  // next segment begins, or 0 at the end.
+  template <typename F>
+  uint64_t Take(uint64_t hash, uint32_t number, F&& visit) {
+    Segment* const segment = SegmentOf(hash);
+    if (segment == nullptr) return 0;
+    if (segment->taken_by != number) {
+      for (const Entry& entry : segment->entries) visit(entry);
+      segment->taken_by = number;
+    }
+    return NextSegmentStart(hash, segment->depth);
+  }
+
   // One entry, as `chance` (64 random bits) has it; null if the set is empty. All entries of a
   // segment are equally likely, but a segment is taken by its share of the hashes, not of the
   // entries: hashes spread evenly, so from one segment on an entry's odds are off by some 5 %
@@ -268,8 +294,8 @@ class SegmentedSet {
   };
 
   struct Segment {
-    Segment(HashSeed seed, int segment_depth)
-        : entries(0, Hasher{seed}, SameKey{}), depth(segment_depth) {}
+    Segment(HashSeed seed, int segment_depth, uint32_t snapshot)
+        : entries(0, Hasher{seed}, SameKey{}), depth(segment_depth), taken_by(snapshot) {}
 
     // Absl keeps a byte of control for each place, and one group of them more.
     size_t MemoryBytes() const {
@@ -283,6 +309,7 @@ class SegmentedSet {
 
     absl::flat_hash_set<Entry, Hasher, SameKey> entries;
     int depth;
+    uint32_t taken_by;  // the last snapshot that has it
   };
 
   struct Directory {
@@ -366,8 +393,8 @@ class SegmentedSet {
     const std::unique_ptr<Segment> full(SegmentOf(hash));
     const int depth = full->depth + 1;
     const uint64_t bit = uint64_t{1} << (64 - depth);
-    auto lower = std::make_unique<Segment>(seed_, depth);
-    auto upper = std::make_unique<Segment>(seed_, depth);
+    auto lower = std::make_unique<Segment>(seed_, depth, full->taken_by);
+    auto upper = std::make_unique<Segment>(seed_, depth, full->taken_by);
     lower->entries.reserve(full->entries.size() / 2);
     upper->entries.reserve(full->entries.size() / 2);
     const Hasher hasher{seed_};
