@@ -165,7 +165,9 @@ def scaled(number_made, factor, offset=0):
 
 
 def milliseconds(chance):
-    return scaled(seconds(chance), 1000)
+    made = scaled(seconds(chance), 1000)
+    # One after the other, spans that lie a millisecond apart would be told apart by how long the first one took.
+    return made + 10**9 if made == INT64_MAX // 1000 + 1 else made
 
 
 YEAR_2033 = 2 * 10**9
