@@ -3,6 +3,7 @@
 //   command       a command that may take long (its row says so)
 //   fast-command  one that should not: constant or logarithmic time
 //   log-sync      the log's sync to disk, for which gated replies wait
+//   snapshot      a turn's slice of a snapshot
 //   sweep         a turn's slice of what expires and of what is forgotten
 //
 // One for the process: what is slow is rare, so a lock is cheap.
@@ -21,9 +22,9 @@
 
 namespace holdfast {
 
-enum class LatencyEvent : uint8_t { kCommand, kFastCommand, kLogSync, kSweep };
-inline constexpr std::array<std::string_view, 4> kLatencyEventNames = {"command", "fast-command",
-                                                                       "log-sync", "sweep"};
+enum class LatencyEvent : uint8_t { kCommand, kFastCommand, kLogSync, kSnapshot, kSweep };
+inline constexpr std::array<std::string_view, 5> kLatencyEventNames = {
+    "command", "fast-command", "log-sync", "snapshot", "sweep"};
 
 struct LatencySample {
   int64_t unix_s;

@@ -23,6 +23,7 @@
 namespace holdfast {
 
 struct LogStats;
+class SnapshotRun;
 
 // Each has one writer, its shard.
 struct ShardStats {
@@ -63,6 +64,9 @@ struct ServerState {
 
   // Stands still unless it is set before the shards start.
   SpanClock span_clock;
+
+  // What the shards are to take; null in a server that keeps nothing. Set before they start.
+  SnapshotRun* snapshots = nullptr;
 
   // Doors to what only the whole server has. Set before the shards start; any thread. A server that
   // keeps nothing has no log_stats.

@@ -43,6 +43,7 @@ enum class RequestKind : uint8_t {
   kApply,    // change held keys as the group decided
   kFinish,   // the group is in the log: let the slots go
   kUnwatch,  // forget what the client watches
+  kCut,      // a snapshot's, of this shard: hold a partition's slots until the turn ends
   // News between observers (server/shard/observers.h); nobody answers.
   kMonitorLine,  // for the monitors there
   kNameSlow,     // whose command the slow log keeps

@@ -32,6 +32,7 @@ Router::Router(Shard& shard, Post& post)
       groups_(*this, shard),
       transactions_(*this, shard, groups_),
       observers_(*this, shard),
+      snapshot_walk_(*this, shard),
       outboxes_(static_cast<size_t>(shard.server().map.shards())) {}
 
 void Router::Add(Client& client) {
@@ -354,11 +355,13 @@ void Router::Work() {
   ServeInbox();
   if (retry_) RetryVisits();
   shard_.Sweep();
+  snapshot_walk_.Work();
 }
 
 void Router::EndTurn() {
   answered_bytes_ = 0;
   shard_.PushBatch();  // (1)
+  retry_ |= snapshot_walk_.AfterPush();
   groups_.SendFinishes();
 
   const AckGate& gate = shard_.gate();

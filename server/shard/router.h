@@ -30,6 +30,7 @@
 #include "server/shard/observers.h"
 #include "server/shard/request.h"
 #include "server/shard/shard.h"
+#include "server/shard/snapshot_walk.h"
 #include "server/shard/transactions.h"
 
 namespace holdfast {
@@ -77,7 +78,8 @@ class Router {
   void Work();
   // More to do without waiting for anything.
   bool HasWork() const {
-    return retry_ || !to_self_.empty() || !inbox_.empty() || shard_.HasWork();
+    return retry_ || !to_self_.empty() || !inbox_.empty() || shard_.HasWork() ||
+           snapshot_walk_.HasWork();
   }
 
   void EndTurn();
@@ -100,6 +102,8 @@ class Router {
   std::string_view GrowthRefusal(const CommandSpec& command) const;
   void Send(ShardId to, const RequestHeader& request, Args words);
   void Respond(const ResponseHeader& header, std::string_view reply);
+  // For this shard's snapshot, which is granted them when everybody before it has left.
+  void AskForSlots(SlotList slots);
   // The client waits for so many parts of a reply.
   void StartGather(Client& client, const CommandSpec& command, size_t parts);
 
@@ -133,6 +137,7 @@ class Router {
   Groups groups_;
   Transactions transactions_;
   Observers observers_;
+  SnapshotWalk snapshot_walk_;
   absl::flat_hash_map<uint64_t, Client*> clients_;
   std::vector<Client*> dirty_;
   std::vector<Client*> gated_;

@@ -81,6 +81,8 @@ void Router::AnswerPeer(const RequestHeader& request, Args words) {
       // Behind a WATCH of the same client that may still wait at a held slot.
       if (!words.empty() && !shard_.locks().idle()) return Wait({}, request, words);
       return shard_.watches().Remove(request.from.client);
+    case RequestKind::kCut:
+      break;  // never comes in a letter
     case RequestKind::kMonitorLine:
       return observers_.FeedMonitors(words[0]);
     case RequestKind::kNameSlow:
@@ -117,6 +119,10 @@ bool Router::Visit(const RequestHeader& request, Args words) {
     Respond({.to = request.from, .gate = gate, .kind = ResponseKind::kGrant}, scratch_);
     return true;
   }
+  if (request.kind == RequestKind::kCut) {
+    snapshot_walk_.OnGranted();
+    return true;
+  }
   if (request.kind == RequestKind::kUnwatch) {
     shard_.watches().Remove(request.from.client);
     return true;
@@ -127,6 +133,15 @@ bool Router::Visit(const RequestHeader& request, Args words) {
   Respond({.to = request.from, .gate = outcome.gate}, scratch_);
   if (scratch_.capacity() > kScratchBytesKept) scratch_ = {};
   return true;
+}
+
+void Router::AskForSlots(SlotList slots) {
+  RequestHeader request{.from = {}, .command = nullptr, .db = 0, .resp_version = 0};
+  request.kind = RequestKind::kCut;
+  SlotLocks::Visit visit{.slots = std::move(slots), .request = {}};
+  AppendRequest(visit.request, request, {});
+  shard_.locks().Enqueue(std::move(visit));
+  retry_ = true;
 }
 
 void Router::Wait(SlotList slots, const RequestHeader& request, Args words) {

@@ -160,6 +160,8 @@ class Shard {
 
   // ---- recovery, before the first turn
 
+  // Loads one fact of the snapshot. False: it is malformed.
+  [[nodiscard]] bool Load(const MutationView& fact) { return keyspace_.Load(fact); }
   // Applies one mutation of the log. False: it is malformed.
   [[nodiscard]] bool Replay(const MutationView& mutation);
   // After the last one: checks every SKU's sums again, over everything.

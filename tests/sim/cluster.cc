@@ -28,6 +28,15 @@ Cluster::Cluster(int shards, Log& log, HashSeed seed, const Config& config, Unix
   }
 }
 
+bool Cluster::Load(std::string_view row) {
+  ByteReader reader(row);
+  MutationView fact{};
+  while (NextMutation(reader, fact)) {
+    if (!shards_[state_.map.OwnerOf(fact.place.slot)]->Load(fact)) return false;
+  }
+  return !reader.failed();
+}
+
 bool Cluster::Replay(std::string_view mutations) {
   ByteReader reader(mutations);
   MutationView mutation{};

@@ -42,7 +42,8 @@ class Cluster {
   UnixMs now() const { return now_; }
   void Advance(DurationMs span) { now_ += span; }
 
-  // Before the first command: what the log held.
+  // Before the first command: a row of the snapshot, then what the log held.
+  [[nodiscard]] bool Load(std::string_view row);
   [[nodiscard]] bool Replay(std::string_view mutations);
   void FinishRecovery();
 

@@ -10,8 +10,7 @@
 #include <vector>
 
 #include "protocol/resp_value.h"
-#include "storage/memory_log.h"
-#include "tests/sim/cluster.h"
+#include "tests/sim/sim_server.h"
 
 namespace holdfast {
 namespace {
@@ -49,34 +48,17 @@ class Actor {
   std::string hold;
 };
 
-class Life {
+class Life : public SimServer {
  public:
-  Life(const GroupSimOptions& options, std::mt19937_64& random, const MemoryDisk& disk,
-       Known& known, UnixMs now)
-      : options_(options),
-        random_(random),
-        log_({.history = disk.history, .fatal = [](const Status&) {}}, disk),
-        known_(known) {
-    Config config;
-    config.restart_grace = std::chrono::seconds(0);
-    cluster_ = std::make_unique<Cluster>(options.shards, log_, disk.history.hash_seed, config, now);
-  }
+  Life(const GroupSimOptions& options, std::mt19937_64& random, const SimDisk& disk, Known& known,
+       UnixMs now)
+      : SimServer(options.shards, random, disk, now), options_(options), known_(known) {}
 
-  std::optional<std::string> Recover() {
-    Replayed replayed;
-    const Status status = log_.Replay(
-        Cuts{},
-        [&](Index, std::string_view mutations) {
-          return cluster_->Replay(mutations) ? Status::Ok() : Status::Damaged("cannot apply");
-        },
-        replayed);
-    if (!status.ok()) return "recovery: " + status.text();
-    cluster_->FinishRecovery();
+  void ConnectAll() {
     for (int i = 0; i < kActors; ++i) {
       actors_.emplace_back();
-      actors_.back().sim = &cluster_->Connect(Below(options_.shards));
+      actors_.back().sim = &cluster().Connect(Below(shards()));
     }
-    return std::nullopt;
   }
 
   std::optional<std::string> Open() {
@@ -110,17 +92,7 @@ class Life {
     return problem_;
   }
 
-  MemoryDisk Crash() {
-    if (Below(3) == 0) return log_.Kill();
-    return log_.LosePower(log_.UnsyncedBytes() == 0
-                              ? 0
-                              : static_cast<size_t>(random_()) % (log_.UnsyncedBytes() + 1));
-  }
-  UnixMs now() const { return cluster_->now(); }
-
  private:
-  int Below(int n) { return static_cast<int>(random_() % static_cast<uint64_t>(n)); }
-
   void Step() {
     switch (Below(11)) {
       case 0:
@@ -140,27 +112,26 @@ class Life {
       }
       case 4:
       case 5:
-        cluster_->EndTurn(Below(options_.shards));
+        cluster().EndTurn(Below(shards()));
         break;
       case 6:
       case 7: {
-        const int to = Below(options_.shards);
-        for (int from = 0; from < options_.shards; ++from) {
-          if (Below(2) == 0) cluster_->Deliver(from, to);
+        const int to = Below(shards());
+        for (int from = 0; from < shards(); ++from) {
+          if (Below(2) == 0) cluster().Deliver(from, to);
         }
         break;
       }
       case 8:
-        log_.Step();
-        if (Below(12) == 0) log_.Sync();
+        log().Step();
+        if (Below(12) == 0) log().Sync();
         break;
       case 9:
-        cluster_->Wake(Below(options_.shards));
+        cluster().Wake(Below(shards()));
         break;
       default:
         if (Below(40) == 0) Leave(actors_[static_cast<size_t>(Below(kActors))]);
-        cluster_->Advance(DurationMs(Below(300)));
-        cluster_->Work(Below(options_.shards));
+        PassTime(300);
         break;
     }
     HearAll();
@@ -168,9 +139,9 @@ class Life {
 
   // In the middle of whatever it does; what it asked for is done wholly or not at all.
   void Leave(Actor& actor) {
-    cluster_->Disconnect(*actor.sim);
+    cluster().Disconnect(*actor.sim);
     actor = Actor{};
-    actor.sim = &cluster_->Connect(Below(options_.shards));
+    actor.sim = &cluster().Connect(Below(shards()));
   }
 
   void Begin(Actor& actor, Actor::Doing doing) {
@@ -200,8 +171,7 @@ class Life {
                 {"GET", Account(actor.to)}};
         break;
       case Actor::Doing::kPair:
-        actor.hold =
-            "pair-" + std::to_string(++last_hold_) + "-" + std::to_string(random_() % 1000);
+        actor.hold = "pair-" + std::to_string(++last_hold_) + "-" + std::to_string(Below(1000));
         last_pair_ = actor.hold;
         send = {{"MULTI"},
                 {"RESERVE", Sku(0), actor.hold, "1"},
@@ -230,7 +200,7 @@ class Life {
 
   void SendOne(Actor& actor) {
     if (actor.to_send.empty()) return;
-    if (!cluster_->Execute(*actor.sim, actor.to_send.front())) return;
+    if (!cluster().Execute(*actor.sim, actor.to_send.front())) return;
     actor.to_send.pop_front();
     ++actor.awaited;
   }
@@ -342,7 +312,7 @@ class Life {
     Actor& actor = actors_.front();
     bool heard = false;
     for (int step = 0; step < kStepsToSettle && !problem_; ++step) {
-      TurnAll();
+      TurnEveryWheel();
       if (!heard && !actor.sim->received.empty()) {
         RespValue reply;
         reply.Read(actor.sim->received);
@@ -363,23 +333,8 @@ class Life {
     return Settle([](const RespValue&) {});
   }
 
-  void TurnAll() {
-    for (int shard = 0; shard < options_.shards; ++shard) {
-      for (int from = 0; from < options_.shards; ++from) cluster_->Deliver(from, shard);
-      cluster_->Work(shard);
-      cluster_->EndTurn(shard);
-    }
-    while (log_.Step()) {
-    }
-    log_.Sync();
-    for (int shard = 0; shard < options_.shards; ++shard) cluster_->Wake(shard);
-  }
-
   const GroupSimOptions& options_;
-  std::mt19937_64& random_;
-  MemoryLog log_;
   Known& known_;
-  std::unique_ptr<Cluster> cluster_;
   std::vector<Actor> actors_;
   int last_hold_ = 0;
   std::string last_pair_ = "none";
@@ -391,9 +346,7 @@ class Life {
 
 std::optional<std::string> RunGroupSim(uint64_t seed, const GroupSimOptions& options) {
   std::mt19937_64 random(seed);
-  MemoryDisk disk;
-  disk.history.id.bytes[0] = 'h';
-  disk.history.hash_seed.value = random();
+  SimDisk disk(random);
   Known known;
   UnixMs now = FromUnixMs(1'795'288'322'993);
   for (int life = 0; life <= options.crashes; ++life) {
@@ -402,6 +355,7 @@ std::optional<std::string> RunGroupSim(uint64_t seed, const GroupSimOptions& opt
       return "life " + std::to_string(life) + ": " + *wrong;
     };
     if (auto wrong = server.Recover()) return told(wrong);
+    server.ConnectAll();
     if (auto wrong = life == 0 ? server.Open() : server.CheckAfterCrash()) return told(wrong);
     if (auto wrong = server.Live()) return told(wrong);
     now = server.now();

@@ -10,8 +10,7 @@
 #include <vector>
 
 #include "protocol/resp_value.h"
-#include "storage/memory_log.h"
-#include "tests/sim/cluster.h"
+#include "tests/sim/sim_server.h"
 
 namespace holdfast {
 namespace {
@@ -23,23 +22,6 @@ constexpr int kClients = 6;
 constexpr int kReaders =
     2;  // of them: who also writes would wait for its own writes and hide what reads do
 constexpr int kStepsToSettle = 20'000;
-
-// Calls durable what was only pushed: the fault "ack before sync".
-class LyingLog final : public Log {
- public:
-  explicit LyingLog(MemoryLog& log) : log_(log) {}
-  Index Push(const Batch& batch) override { return log_.Push(batch); }
-  Index LastPushed() const override { return log_.LastPushed(); }
-  Index Durable() const override { return log_.LastPushed(); }
-  void RequestSync(Index index) override { log_.RequestSync(index); }
-  bool Keeps() const override { return true; }
-  bool Congested() const override { return log_.Congested(); }
-  void AddWaker(Waker* waker) override { log_.AddWaker(waker); }
-  Status Flush() override { return log_.Flush(); }
-
- private:
-  MemoryLog& log_;
-};
 
 // ---- what was promised
 
@@ -112,36 +94,17 @@ class Oracle {
 
 // ---- one life of the server, from a start to a crash
 
-class Life {
+class Life : public SimServer {
  public:
-  Life(const SaleSimOptions& options, std::mt19937_64& random, const MemoryDisk& disk,
-       Oracle& oracle, UnixMs now)
-      : options_(options),
-        random_(random),
-        log_({.history = disk.history, .fatal = [](const Status&) {}}, disk),
-        liar_(log_),
-        oracle_(oracle) {
-    Log& log = options.honest ? static_cast<Log&>(log_) : liar_;
-    Config config;
-    config.restart_grace = std::chrono::seconds(0);
-    cluster_ = std::make_unique<Cluster>(options.shards, log, disk.history.hash_seed, config, now);
-  }
+  Life(const SaleSimOptions& options, std::mt19937_64& random, const SimDisk& disk, Oracle& oracle,
+       UnixMs now)
+      : SimServer(options.shards, random, disk, now, options.lies),
+        options_(options),
+        oracle_(oracle) {}
 
-  std::optional<std::string> Recover() {
-    Replayed replayed;
-    const Status status = log_.Replay(
-        Cuts{},
-        [&](Index, std::string_view mutations) {
-          return cluster_->Replay(mutations) ? Status::Ok() : Status::Damaged("cannot apply");
-        },
-        replayed);
-    // The witness of a lying log proves a loss that the oracle is to find: it counts as found.
-    if (!status.ok()) return "recovery: " + status.text();
-    cluster_->FinishRecovery();
-    for (int i = 0; i < kClients; ++i) {
-      clients_.push_back({&cluster_->Connect(Below(options_.shards)), {}});
-    }
-    return std::nullopt;
+  void Open() {
+    for (int i = 0; i < kClients; ++i)
+      clients_.push_back({&cluster().Connect(Below(shards())), {}});
   }
 
   // Everything that was ever acknowledged must be so.
@@ -186,21 +149,12 @@ class Life {
     return problem_;
   }
 
-  MemoryDisk Crash() {
-    if (Below(3) == 0) return log_.Kill();
-    return log_.LosePower(log_.UnsyncedBytes() == 0
-                              ? 0
-                              : static_cast<size_t>(random_()) % (log_.UnsyncedBytes() + 1));
-  }
-  UnixMs now() const { return cluster_->now(); }
-
  private:
   struct Buyer {
     SimClient* sim;
     std::deque<std::vector<std::string>> asked;
   };
 
-  int Below(int n) { return static_cast<int>(random_() % static_cast<uint64_t>(n)); }
   static std::string Sku(int n) { return "sku-" + std::to_string(n); }
 
   void Step() {
@@ -213,35 +167,33 @@ class Life {
         break;
       case 4:
       case 5:
-        cluster_->EndTurn(Below(options_.shards));
+        cluster().EndTurn(Below(shards()));
         break;
       case 6:
       case 7:
         DeliverRandom();
         break;
       case 8:
-        log_.Step();
+        log().Step();
         break;
       case 9:
-        if (Below(3) == 0) log_.Sync();
+        if (Below(3) == 0) log().Sync();
         break;
       case 10:
-        cluster_->Wake(Below(options_.shards));
+        cluster().Wake(Below(shards()));
         break;
       default:
         if (Below(20) == 0) Reconnect(clients_[static_cast<size_t>(Below(kClients))]);
-        cluster_->Advance(DurationMs(Below(400)));
-        cluster_->Work(Below(options_.shards));
+        PassTime(400);
         break;
     }
     HearAll();
   }
 
   void DeliverRandom() {
-    const int from =
-        Below(options_.shards);  // one after the other: the same seed for every compiler
-    const int to = Below(options_.shards);
-    cluster_->Deliver(from, to);
+    const int from = Below(shards());  // one after the other: the same seed for every compiler
+    const int to = Below(shards());
+    cluster().Deliver(from, to);
   }
 
   void SendRandom() {
@@ -267,8 +219,8 @@ class Life {
 
   // Whoever leaves is owed nothing; somebody else comes, maybe to another shard.
   void Reconnect(Buyer& buyer) {
-    cluster_->Disconnect(*buyer.sim);
-    buyer = {&cluster_->Connect(Below(options_.shards)), {}};
+    cluster().Disconnect(*buyer.sim);
+    buyer = {&cluster().Connect(Below(shards())), {}};
   }
 
   std::vector<std::string> RandomCommand() {
@@ -299,7 +251,7 @@ class Life {
   }
 
   void Send(Buyer& buyer, std::vector<std::string> words) {
-    if (!cluster_->Execute(*buyer.sim, words)) return;
+    if (!cluster().Execute(*buyer.sim, words)) return;
     buyer.asked.push_back(words);
     // Two keys of one slot, always raised one after the other: see CheckOrdinaryKeys.
     if (words[0] == "INCR" && words[1] == "{n}first") Send(buyer, {"INCR", "{n}second"});
@@ -329,15 +281,7 @@ class Life {
     Buyer& buyer = clients_.front();
     Send(buyer, words);
     for (int step = 0; step < kStepsToSettle && !buyer.asked.empty(); ++step) {
-      for (int shard = 0; shard < options_.shards; ++shard) {
-        for (int from = 0; from < options_.shards; ++from) cluster_->Deliver(from, shard);
-        cluster_->Work(shard);
-        cluster_->EndTurn(shard);
-      }
-      while (log_.Step()) {
-      }
-      log_.Sync();
-      for (int shard = 0; shard < options_.shards; ++shard) cluster_->Wake(shard);
+      TurnEveryWheel();
       HearAll();
     }
     if (!buyer.asked.empty()) return "no answer to " + words[0] + ": somebody was not woken";
@@ -361,11 +305,7 @@ class Life {
   }
 
   const SaleSimOptions& options_;
-  std::mt19937_64& random_;
-  MemoryLog log_;
-  LyingLog liar_;
   Oracle& oracle_;
-  std::unique_ptr<Cluster> cluster_;
   std::vector<Buyer> clients_;
   RespValue answer_;
   std::string last_answer_;
@@ -376,14 +316,13 @@ class Life {
 
 std::optional<std::string> RunSaleSim(uint64_t seed, const SaleSimOptions& options) {
   std::mt19937_64 random(seed);
-  MemoryDisk disk;
-  disk.history.id.bytes[0] = 'h';
-  disk.history.hash_seed.value = random();
+  SimDisk disk(random);
   Oracle oracle;
   UnixMs now = FromUnixMs(1'795'288'322'993);
   for (int life = 0; life <= options.crashes; ++life) {
     Life server(options, random, disk, oracle, now);
     if (auto wrong = server.Recover()) return "life " + std::to_string(life) + ": " + *wrong;
+    server.Open();
     if (life == 0) {
       if (auto wrong = server.MakeSkus()) return wrong;
     }

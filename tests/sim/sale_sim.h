@@ -7,13 +7,15 @@
 #include <optional>
 #include <string>
 
+#include "tests/sim/sim_server.h"
+
 namespace holdfast {
 
 struct SaleSimOptions {
   int shards = 3;
   int steps = 600;  // between two crashes
   int crashes = 3;
-  bool honest = true;  // false: the log calls durable what was only pushed
+  SimLies lies = {};
 };
 
 // What was wrong, or nothing. The same seed gives the same run.

@@ -1,0 +1,67 @@
+// One life of a simulated server, from a start on what the last crash left to the next crash. What
+// happens meanwhile is the simulations' own (sale_sim.cc, group_sim.cc).
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+
+#include "storage/memory_log.h"
+#include "tests/sim/cluster.h"
+#include "tests/sim/snapshots.h"
+
+namespace holdfast {
+
+// What a crash leaves.
+struct SimDisk {
+  MemoryDisk log;
+  SimSnapshot snapshot;
+
+  // An empty one, of a history of its own.
+  explicit SimDisk(std::mt19937_64& random);
+};
+
+// What a server that is to be caught does wrong.
+struct SimLies {
+  bool log = false;       // it calls durable what was only pushed
+  bool snapshot = false;  // one becomes current before its cuts are acked
+};
+
+class SimServer {
+ public:
+  SimServer(int shards, std::mt19937_64& random, const SimDisk& disk, UnixMs now,
+            const SimLies& lies = {});
+  ~SimServer();
+
+  // Loads the snapshot, replays the log.
+  std::optional<std::string> Recover();
+  // Keeps what was synced, and some of the rest.
+  SimDisk Crash();
+  UnixMs now() const { return cluster_->now(); }
+
+ protected:
+  int Below(int n) { return static_cast<int>(random_() % static_cast<uint64_t>(n)); }
+  // Time passes, a shard works on, snapshots begin and end.
+  void PassTime(int ms_max);
+  // Every wheel turns once: letters arrive, turns end, the log is synced.
+  void TurnEveryWheel();
+
+  Cluster& cluster() { return *cluster_; }
+  int shards() const { return cluster_->shards(); }
+  MemoryLog& log() { return log_; }
+
+ private:
+  class LyingLog;
+
+  std::mt19937_64& random_;
+  const SimLies lies_;
+  SimDisk disk_;
+  MemoryLog log_;
+  std::unique_ptr<LyingLog> liar_;
+  SimSnapshots snapshots_;
+  std::unique_ptr<Cluster> cluster_;
+};
+
+}  // namespace holdfast

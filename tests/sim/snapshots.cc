@@ -1,0 +1,22 @@
+#include "tests/sim/snapshots.h"
+
+#include <algorithm>
+
+namespace holdfast {
+
+void SimSnapshots::Request() {
+  if (running_) return;
+  running_ = true;
+  ++number_;
+  partitions_ = 0;
+  taken_ = {};
+}
+
+void SimSnapshots::Finish(Index acked, SimSnapshot& current) {
+  if (!running_ || partitions_ < kPartitions) return;
+  if (acked < *std::ranges::max_element(taken_.cuts)) return;
+  current = taken_;
+  running_ = false;
+}
+
+}  // namespace holdfast
