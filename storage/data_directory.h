@@ -2,7 +2,7 @@
 //
 //   holdfast.lock   locked as long as a server has the directory
 //   witness         see storage/witness.h
-//   db/             RocksDB: history, log segments
+//   db/             RocksDB: see storage/database.h
 #pragma once
 
 #include <string>

@@ -1,7 +1,6 @@
 // LogSegments: the log's rows in RocksDB, cut into column families so that the old end can be
 // dropped whole.
 //
-//   family "default"   key "history" -> storage/history.h
 //   family "log-<n>"   key = index of the record's first batch, 8 bytes, big-endian; value = the
 //   record
 //
@@ -16,8 +15,7 @@
 // record of the one behind it is: so a power loss, which takes what was not synced, never leaves
 // two empty families or a log without any.
 //
-// Rows are never rewritten: no compression, no compaction, and no limit on level-0 files that would
-// slow writes. A sealed segment is flushed, or its rows would keep old write-ahead files alive.
+// A sealed segment is flushed, or its rows would keep old write-ahead files alive.
 #pragma once
 
 #include <atomic>
@@ -27,41 +25,33 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <string_view>
 #include <thread>
-
-#include <rocksdb/db.h>
+#include <vector>
 
 #include "storage/base/status.h"
+#include "storage/database.h"
 #include "storage/log.h"
 
 namespace holdfast {
 
 struct LogSegmentsOptions {
-  std::string path;
   uint64_t segment_bytes;
-  uint64_t memtable_bytes;
-  std::shared_ptr<rocksdb::FileSystem> file_system;  // null: the disk itself
-  FatalHandler fatal;  // for what fails on the housekeeper's or on RocksDB's threads
+  FatalHandler fatal;  // for what fails on the housekeeper's thread
 };
 
 class LogSegments {
  public:
-  // Opens the database, or makes it if there is none. kDamaged: RocksDB finds it so, or its
-  // families are not consecutive.
-  static Status Open(LogSegmentsOptions options, std::unique_ptr<LogSegments>& out);
+  // Takes the log's families over from `database`, which must outlive it. kDamaged: they are not
+  // consecutive.
+  static Status Open(Database& database, LogSegmentsOptions options,
+                     std::unique_ptr<LogSegments>& out);
   // Stops the housekeeper; syncs nothing.
   ~LogSegments();
 
   // Makes the first segment unless there is one: the last step but one of a new database.
   Status MakeFirst();
   bool HasSegments() const { return !segments_.empty(); }
-
-  // kNotFound if it was never written.
-  Status ReadHistory(std::string& out) const;
-  // Durable, and in a table rather than in a write-ahead file, when it returns Ok.
-  Status WriteHistory(std::string_view row);
 
   // Once, before StartHousekeeper. Every row in order; ends with the first error of `fn`. kDamaged
   // for a key that is not its record's first index and for an empty segment that is not the last.
@@ -83,26 +73,20 @@ class LogSegments {
   // --- Any thread.
   void Trim(Index keep_from);
   uint64_t Count() const;
-  // Of all files, as the housekeeper last saw them.
+  // Of all the database's files, as the housekeeper last saw them.
   uint64_t DiskBytes() const { return disk_bytes_.load(std::memory_order_relaxed); }
-  // How often RocksDB slowed or stopped writes: never, if the options above are right.
-  uint64_t WriteStalls() const;
 
  private:
-  class Listener;
   struct Segment {
-    uint64_t number;
-    rocksdb::ColumnFamilyHandle* handle;
+    Family family;
     Index first = 0;  // 0: empty
     Index last = 0;
     uint64_t bytes = 0;
     bool flushed = false;
   };
 
-  explicit LogSegments(LogSegmentsOptions options);
-  Status OpenDb();
-  Status AdoptFamilies(const std::vector<rocksdb::ColumnFamilyHandle*>& handles);
-  Status CreateFamily(uint64_t number, rocksdb::ColumnFamilyHandle*& out);
+  LogSegments(Database& database, LogSegmentsOptions options);
+  Status Adopt(std::vector<Family> families);
   Status ReadRows(Segment& segment, const RowFn& fn);
   void ChooseActive();
   void RollIfReady();
@@ -119,15 +103,12 @@ class LogSegments {
   bool LowestDroppable() const;
   Segment* UnflushedSealed();
 
+  Database& database_;
   const LogSegmentsOptions options_;
-  std::shared_ptr<Listener> listener_;
-  std::unique_ptr<rocksdb::Env> env_;
-  std::unique_ptr<rocksdb::DB> db_;
-  rocksdb::ColumnFamilyHandle* meta_ = nullptr;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  // Under mutex_. The active segment's handle is the log thread's to use without it: only sealed
+  // Under mutex_. The active segment's family is the log thread's to use without it: only sealed
   // ones go.
   std::deque<std::unique_ptr<Segment>> segments_;
   Segment* active_ = nullptr;

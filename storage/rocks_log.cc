@@ -13,10 +13,12 @@
 
 #include "storage/base/invariant.h"
 #include "storage/data_directory.h"
+#include "storage/database.h"
 #include "storage/disk_space.h"
 #include "storage/log_queue.h"
 #include "storage/log_segments.h"
 #include "storage/recovery.h"
+#include "storage/snapshot_store.h"
 #include "storage/sync_schedule.h"
 #include "storage/witness.h"
 #include "storage/witness_writer.h"
@@ -38,6 +40,8 @@ void Add(Counter& counter, uint64_t n) {
   counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
 }
 
+constexpr std::string_view kHistoryKey = "history";
+
 bool Exists(const std::string& path) {
   std::error_code error;
   return std::filesystem::exists(path, error);
@@ -56,8 +60,10 @@ struct RocksLog::Impl {
   // Open.
   Status OpenAll();
   Status OpenWitness();
+  Status OpenDatabase();
   Status OpenHistory();
   Status BeginHistory();
+  Status OpenEpoch();
 
   // The log thread.
   void Run();
@@ -96,6 +102,8 @@ struct RocksLog::Impl {
   std::condition_variable flushed;
 
   // Destroyed first: their threads use what stands above.
+  std::unique_ptr<Database> database;
+  std::unique_ptr<SnapshotStore> snapshots;
   std::unique_ptr<LogSegments> segments;
   std::optional<WitnessWriter> witness_writer;
   std::thread thread;
@@ -130,9 +138,24 @@ Status RocksLog::Impl::OpenWitness() {
   return Status::Ok();
 }
 
+Status RocksLog::Impl::OpenDatabase() {
+  const auto fatal = [this](const Status& status) { Die(status); };
+  Status status = Database::Open({.path = directory.db(),
+                                  .memtable_bytes = options.memtable_bytes,
+                                  .file_system = options.file_system,
+                                  .fatal = fatal},
+                                 database);
+  if (!status.ok()) return status;
+  status = LogSegments::Open(*database, {.segment_bytes = options.segment_bytes, .fatal = fatal},
+                             segments);
+  if (!status.ok()) return status;
+  return SnapshotStore::Open(*database, {.run_bytes = options.snapshot_run_bytes, .fatal = fatal},
+                             snapshots);
+}
+
 Status RocksLog::Impl::OpenHistory() {
   std::string row;
-  Status read = segments->ReadHistory(row);
+  Status read = database->ReadMeta(kHistoryKey, row);
   if (read.code() == Status::Code::kNotFound) return BeginHistory();
   if (!read.ok()) return read;
   if (Status status = DecodeHistory(row, history); !status.ok()) {
@@ -152,21 +175,14 @@ Status RocksLog::Impl::BeginHistory() {
   if (Status status = DrawHistory(history); !status.ok()) return status;
   history.id = witness_mark.history;
   if (Status status = segments->MakeFirst(); !status.ok()) return status;
-  return segments->WriteHistory(EncodeHistory(history));
+  return database->WriteMeta(kHistoryKey, EncodeHistory(history));
 }
 
 Status RocksLog::Impl::OpenAll() {
   if (Status status = directory.Open(options.directory); !status.ok()) return status;
   space.Look();
   if (Status status = OpenWitness(); !status.ok()) return status;
-  LogSegmentsOptions segment_options{.path = directory.db(),
-                                     .segment_bytes = options.segment_bytes,
-                                     .memtable_bytes = options.memtable_bytes,
-                                     .file_system = options.file_system,
-                                     .fatal = [this](const Status& status) { Die(status); }};
-  if (Status status = LogSegments::Open(std::move(segment_options), segments); !status.ok()) {
-    return status;
-  }
+  if (Status status = OpenDatabase(); !status.ok()) return status;
   return OpenHistory();
 }
 
@@ -200,13 +216,18 @@ Status RocksLog::Replay(const Cuts& cuts, const ReplayFn& fn, Replayed& out) {
   return Status::Ok();
 }
 
+Status RocksLog::Impl::OpenEpoch() {
+  ++history.epoch;
+  Status status = database->WriteMeta(kHistoryKey, EncodeHistory(history));
+  if (!status.ok()) return status;
+  witness_mark.epoch = history.epoch;
+  return witness.Write(witness_mark);
+}
+
 Status RocksLog::Start() {
   Impl& log = *impl_;
-  ++log.history.epoch;
-  if (Status status = log.segments->WriteHistory(EncodeHistory(log.history)); !status.ok())
-    return status;
-  log.witness_mark.epoch = log.history.epoch;
-  if (Status status = log.witness.Write(log.witness_mark); !status.ok()) return status;
+  if (Status status = log.snapshots->Start(); !status.ok()) return status;
+  if (Status status = log.OpenEpoch(); !status.ok()) return status;
   log.written = log.replayed.last;
   log.written_time = log.replayed.server_time;
   log.durable.store(log.written, std::memory_order_release);
@@ -329,6 +350,7 @@ Index RocksLog::Durable() const { return impl_->durable.load(std::memory_order_a
 bool RocksLog::Congested() const { return impl_->queue.Congested(); }
 bool RocksLog::LowOnDisk() const { return impl_->space.low(); }
 const History& RocksLog::history() const { return impl_->history; }
+SnapshotStore& RocksLog::snapshots() { return *impl_->snapshots; }
 
 void RocksLog::RequestSync(Index index) {
   if (index > Durable()) impl_->queue.RequestSync(index);
@@ -378,7 +400,7 @@ LogStats RocksLog::Stats() const {
   stats.witness_index = log.witness_writer ? log.witness_writer->written() : log.witness_mark.index;
   stats.segments = log.segments->Count();
   stats.disk_bytes = log.segments->DiskBytes();
-  stats.write_stalls = log.segments->WriteStalls();
+  stats.write_stalls = log.database->WriteStalls();
   stats.disk_free_bytes = log.space.free_bytes();
   stats.low_on_disk = log.space.low();
   return stats;

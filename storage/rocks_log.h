@@ -8,6 +8,8 @@
 // event loop ever waits for a disk.
 //
 // Life: Open, Replay once, AddWaker, Start, then Push...; Flush for the clean stop, then destroy.
+// Snapshots lie in the same database, storage/snapshot_store.h: the current one is loaded before
+// Replay, which takes its cuts; the first is written after Start.
 #pragma once
 
 #include <array>
@@ -27,6 +29,8 @@ class FileSystem;
 
 namespace holdfast {
 
+class SnapshotStore;
+
 struct RocksLogOptions {
   std::string directory;
   FatalHandler fatal;  // required
@@ -35,6 +39,8 @@ struct RocksLogOptions {
   uint64_t segment_bytes = uint64_t{256} << 20;
   // What the active segment holds in memory before it becomes a table.
   uint64_t memtable_bytes = uint64_t{16} << 20;
+  // What a snapshot in the making holds in memory before it becomes a table.
+  uint64_t snapshot_run_bytes = uint64_t{16} << 20;
   // Free bytes below which LowOnDisk() is true; 0 switches the watch off.
   uint64_t disk_reserve_bytes = uint64_t{256} << 20;
   SyncPolicy stock_sync = SyncPolicy::kAlways;
@@ -83,7 +89,8 @@ class RocksLog final : public Log {
   // had written but not synced.
   Status Replay(const Cuts& cuts, const ReplayFn& fn, Replayed& out);
 
-  // Once, after Replay. Opens a new epoch, durably, and starts the threads.
+  // Once, after Replay. Removes what unfinished snapshots left, opens a new epoch, durably, and
+  // starts the threads.
   Status Start();
 
   Index Push(const Batch& batch) override;
@@ -112,6 +119,9 @@ class RocksLog final : public Log {
 
   // Any thread. Asks no disk.
   LogStats Stats() const;
+
+  // See there for who may call what, and when.
+  SnapshotStore& snapshots();
 
   // Of the directory: drawn when it was made. The epoch is the current one after Start.
   const History& history() const;

@@ -1,7 +1,5 @@
 // What a start must refuse, and what it must not: directories that were cut, flipped or mixed up
 // while the server was down.
-#include <algorithm>
-
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
 
@@ -31,31 +29,6 @@ class DamageTest : public RocksLogTest {
     dir_ = temp_ / "killed";
     std::filesystem::copy(live, dir_, std::filesystem::copy_options::recursive);
     log_.reset();
-  }
-
-  // The rows of the log are RocksDB's: changes them behind our back.
-  template <typename Change>
-  void ChangeDatabase(Change change) {
-    log_.reset();
-    rocksdb::DBOptions options;
-    std::vector<std::string> names;
-    ASSERT_TRUE(rocksdb::DB::ListColumnFamilies(options, dir_ + "/db", &names).ok());
-    std::vector<rocksdb::ColumnFamilyDescriptor> families;
-    for (const std::string& name : names)
-      families.emplace_back(name, rocksdb::ColumnFamilyOptions());
-    std::vector<rocksdb::ColumnFamilyHandle*> handles;
-    rocksdb::DB* raw = nullptr;
-    ASSERT_TRUE(rocksdb::DB::Open(options, dir_ + "/db", families, &handles, &raw).ok());
-    const std::unique_ptr<rocksdb::DB> db(raw);
-    change(*db, handles);
-    for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
-  }
-
-  static rocksdb::ColumnFamilyHandle* Find(const std::vector<rocksdb::ColumnFamilyHandle*>& handles,
-                                           const std::string& name) {
-    const auto found = std::find_if(handles.begin(), handles.end(),
-                                    [&](const auto* handle) { return handle->GetName() == name; });
-    return found == handles.end() ? nullptr : *found;
   }
 
   std::string WalPath() const {
@@ -180,7 +153,7 @@ TEST_F(DamageTest, AMissingDatabaseIsRefused) {
 
 TEST_F(DamageTest, AMissingRecordIsRefusedAndNamed) {
   LeaveThreeRecords();
-  ChangeDatabase([](rocksdb::DB& db, const auto& handles) {
+  ChangeDatabase([](rocksdb::DB& db, const Families& handles) {
     ASSERT_TRUE(db.Delete({}, Find(handles, "log-1"), KeyOf(2)).ok());
   });
   ExpectDamaged("index 2");
@@ -188,7 +161,7 @@ TEST_F(DamageTest, AMissingRecordIsRefusedAndNamed) {
 
 TEST_F(DamageTest, AChangedRecordIsRefusedAndNamed) {
   LeaveThreeRecords();
-  ChangeDatabase([](rocksdb::DB& db, const auto& handles) {
+  ChangeDatabase([](rocksdb::DB& db, const Families& handles) {
     std::string record;
     ASSERT_TRUE(db.Get({}, Find(handles, "log-1"), KeyOf(3), &record).ok());
     record.back() = static_cast<char>(record.back() ^ 4);
@@ -199,7 +172,7 @@ TEST_F(DamageTest, AChangedRecordIsRefusedAndNamed) {
 
 TEST_F(DamageTest, ARecordUnderAnotherIndexIsRefused) {
   LeaveThreeRecords();
-  ChangeDatabase([](rocksdb::DB& db, const auto& handles) {
+  ChangeDatabase([](rocksdb::DB& db, const Families& handles) {
     rocksdb::ColumnFamilyHandle* log = Find(handles, "log-1");
     std::string record;
     ASSERT_TRUE(db.Get({}, log, KeyOf(3), &record).ok());
@@ -211,14 +184,15 @@ TEST_F(DamageTest, ARecordUnderAnotherIndexIsRefused) {
 
 TEST_F(DamageTest, AMissingHistoryIsRefused) {
   LeaveThreeRecords();
-  ChangeDatabase(
-      [](rocksdb::DB& db, const auto& /*handles*/) { ASSERT_TRUE(db.Delete({}, "history").ok()); });
+  ChangeDatabase([](rocksdb::DB& db, const Families& /*handles*/) {
+    ASSERT_TRUE(db.Delete({}, "history").ok());
+  });
   ExpectDamaged("history");
 }
 
 TEST_F(DamageTest, AnEpochThatWentBackIsRefused) {
   LeaveThreeRecords();
-  ChangeDatabase([](rocksdb::DB& db, const auto& /*handles*/) {
+  ChangeDatabase([](rocksdb::DB& db, const Families& /*handles*/) {
     std::string row;
     History history;
     ASSERT_TRUE(db.Get({}, "history", &row).ok());
@@ -242,7 +216,7 @@ class SegmentDamageTest : public DamageTest {
 
 TEST_F(SegmentDamageTest, AMissingSegmentIsRefusedAndNamed) {
   LeaveSegments();
-  ChangeDatabase([](rocksdb::DB& db, const auto& handles) {
+  ChangeDatabase([](rocksdb::DB& db, const Families& handles) {
     ASSERT_TRUE(db.DropColumnFamily(Find(handles, "log-3")).ok());
   });
   ExpectDamaged("log-3");
@@ -250,7 +224,7 @@ TEST_F(SegmentDamageTest, AMissingSegmentIsRefusedAndNamed) {
 
 TEST_F(SegmentDamageTest, AnEmptySegmentInTheMiddleIsRefusedAndNamed) {
   LeaveSegments();
-  ChangeDatabase([](rocksdb::DB& db, const auto& handles) {
+  ChangeDatabase([](rocksdb::DB& db, const Families& handles) {
     ASSERT_TRUE(db.DeleteRange({}, Find(handles, "log-2"), KeyOf(0), KeyOf(~Index{0})).ok());
   });
   ExpectDamaged("log-2");
@@ -258,7 +232,7 @@ TEST_F(SegmentDamageTest, AnEmptySegmentInTheMiddleIsRefusedAndNamed) {
 
 TEST_F(SegmentDamageTest, AMissingFirstSegmentIsRefused) {
   LeaveSegments();
-  ChangeDatabase([](rocksdb::DB& db, const auto& handles) {
+  ChangeDatabase([](rocksdb::DB& db, const Families& handles) {
     ASSERT_TRUE(db.DropColumnFamily(Find(handles, "log-1")).ok());
   });
   ExpectDamaged("from index 1");
@@ -266,7 +240,7 @@ TEST_F(SegmentDamageTest, AMissingFirstSegmentIsRefused) {
 
 TEST_F(SegmentDamageTest, APartThatANewerVersionWroteIsNotTouched) {
   LeaveSegments();
-  ChangeDatabase([](rocksdb::DB& db, const auto& /*handles*/) {
+  ChangeDatabase([](rocksdb::DB& db, const Families& /*handles*/) {
     rocksdb::ColumnFamilyHandle* made = nullptr;
     ASSERT_TRUE(db.CreateColumnFamily({}, "from-the-future", &made).ok());
     db.DestroyColumnFamilyHandle(made);
@@ -291,8 +265,9 @@ TEST_F(DamageTest, AFirstStartThatWasCutShortBeginsAgain) {
 TEST_F(DamageTest, AFirstStartThatWasCutShortBeforeItsHistoryBeginsAgain) {
   Start();
   log_.reset();
-  ChangeDatabase(
-      [](rocksdb::DB& db, const auto& /*handles*/) { ASSERT_TRUE(db.Delete({}, "history").ok()); });
+  ChangeDatabase([](rocksdb::DB& db, const Families& /*handles*/) {
+    ASSERT_TRUE(db.Delete({}, "history").ok());
+  });
   ASSERT_TRUE(Witness::Create(dir_ + "/witness", {.history = TestHistory()}).ok());
   Start();
   EXPECT_EQ(log_->history().id, TestHistory());

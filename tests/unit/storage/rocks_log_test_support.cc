@@ -1,5 +1,6 @@
 #include "tests/unit/storage/rocks_log_test_support.h"
 
+#include <algorithm>
 #include <thread>
 
 namespace holdfast {
@@ -114,6 +115,30 @@ void RocksLogTest::ExpectDamaged(const std::string& naming) {
   EXPECT_EQ(status.code(), Status::Code::kDamaged) << status.text();
   EXPECT_NE(status.text().find(naming), std::string::npos) << status.text();
   EXPECT_NE(status.text().find("restore the directory"), std::string::npos) << status.text();
+}
+
+void RocksLogTest::ChangeDatabase(
+    const std::function<void(rocksdb::DB& db, const Families& families)>& change) {
+  log_.reset();
+  rocksdb::DBOptions options;
+  std::vector<std::string> names;
+  ASSERT_TRUE(rocksdb::DB::ListColumnFamilies(options, dir_ + "/db", &names).ok());
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  for (const std::string& name : names) {
+    descriptors.emplace_back(name, rocksdb::ColumnFamilyOptions());
+  }
+  Families families;
+  rocksdb::DB* raw = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open(options, dir_ + "/db", descriptors, &families, &raw).ok());
+  const std::unique_ptr<rocksdb::DB> db(raw);
+  change(*db, families);
+  for (rocksdb::ColumnFamilyHandle* family : families) db->DestroyColumnFamilyHandle(family);
+}
+
+rocksdb::ColumnFamilyHandle* RocksLogTest::Find(const Families& families, const std::string& name) {
+  const auto found = std::find_if(families.begin(), families.end(),
+                                  [&](const auto* family) { return family->GetName() == name; });
+  return found == families.end() ? nullptr : *found;
 }
 
 Index RocksLogTest::Push(const std::string& text, bool gated) {

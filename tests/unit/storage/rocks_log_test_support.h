@@ -4,12 +4,14 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <rocksdb/db.h>
 #include <rocksdb/file_system.h>
 
 #include "storage/rocks_log.h"
@@ -70,6 +72,12 @@ class RocksLogTest : public testing::Test {
   }
   // A start must be refused as damaged, with a text that contains `naming` and a remedy.
   void ExpectDamaged(const std::string& naming);
+
+  // The rows are RocksDB's: changes them behind our back, the server being down.
+  using Families = std::vector<rocksdb::ColumnFamilyHandle*>;
+  void ChangeDatabase(const std::function<void(rocksdb::DB& db, const Families& families)>& change);
+  // The family of that name; null if there is none.
+  static rocksdb::ColumnFamilyHandle* Find(const Families& families, const std::string& name);
 
   Index Push(const std::string& text, bool gated = false);
   void AwaitDurable(Index index);

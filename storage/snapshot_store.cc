@@ -1,0 +1,194 @@
+#include "storage/snapshot_store.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "storage/base/invariant.h"
+#include "storage/database.h"
+#include "storage/recovery.h"
+#include "storage/snapshot_tables.h"
+
+namespace holdfast {
+namespace {
+
+constexpr std::string_view kMarkKey = "snapshot";
+
+// Enough of a key to find its row by: partition, database, slot and what follows.
+constexpr size_t kKeyBytesShown = 24;
+
+std::string PlaceOf(const Family& family, std::string_view key) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string place = family.name() + ", the row under the key ";
+  for (const char byte : key.substr(0, kKeyBytesShown)) {
+    const auto value = static_cast<unsigned char>(byte);
+    place += kDigits[value >> 4];
+    place += kDigits[value & 15];
+  }
+  return key.size() > kKeyBytesShown ? place + "..." : place;
+}
+
+rocksdb::ReadOptions Checked() {
+  rocksdb::ReadOptions options;
+  options.verify_checksums = true;
+  return options;
+}
+
+}  // namespace
+
+struct SnapshotStore::Impl {
+  Status ReadMark();
+  Status Adopt(std::vector<Family> families);
+  // Tells the fatal handler unless it is Ok.
+  Status Told(Status status) const;
+
+  Database& database;
+  const SnapshotStoreOptions options;
+  SnapshotMark mark{};
+  Family current{};
+  // Until Start: keeps the current tables open while partition after partition is read.
+  std::unique_ptr<rocksdb::Iterator> open_tables{};
+  std::vector<Family> orphans{};
+  size_t removed_orphans = 0;
+  uint64_t last_number = 0;
+  Family unfinished{};
+  std::optional<SnapshotTables> tables{};  // of the unfinished one
+};
+
+SnapshotStore::SnapshotStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SnapshotStore::~SnapshotStore() = default;
+
+const SnapshotMark& SnapshotStore::current() const { return impl_->mark; }
+size_t SnapshotStore::removed_orphans() const { return impl_->removed_orphans; }
+
+Status SnapshotStore::Open(Database& database, SnapshotStoreOptions options,
+                           std::unique_ptr<SnapshotStore>& out) {
+  std::unique_ptr<Impl> impl(new Impl{.database = database, .options = std::move(options)});
+  if (Status status = impl->ReadMark(); !status.ok()) return status;
+  Status status = impl->Adopt(database.TakeFound(FamilyKind::kSnapshot));
+  if (status.ok()) out.reset(new SnapshotStore(std::move(impl)));
+  return status;
+}
+
+Status SnapshotStore::Impl::ReadMark() {
+  std::string row;
+  const Status read = database.ReadMeta(kMarkKey, row);
+  if (read.code() == Status::Code::kNotFound) return Status::Ok();
+  if (!read.ok()) return read;
+  Status status = DecodeSnapshotMark(row, mark);
+  if (status.code() != Status::Code::kDamaged) return status;
+  return RefuseAsDamaged(database.path(), status.text());
+}
+
+Status SnapshotStore::Impl::Adopt(std::vector<Family> families) {
+  last_number = mark.number;
+  for (Family& family : families) {
+    last_number = std::max(last_number, family.number());
+    if (mark.number != 0 && family.number() == mark.number) {
+      current = std::move(family);
+    } else {
+      orphans.push_back(std::move(family));
+    }
+  }
+  if (mark.number == 0) return Status::Ok();
+  if (!current) {
+    return RefuseAsDamaged(
+        database.path(),
+        "the snapshot " + Family::NameOf(FamilyKind::kSnapshot, mark.number) + " is missing");
+  }
+  open_tables.reset(database.rocks().NewIterator(Checked(), current.handle()));
+  return Status::Ok();
+}
+
+Status SnapshotStore::ForEachRow(Partition partition, const RowFn& fn) const {
+  const Impl& store = *impl_;
+  Invariant(partition < kPartitions);
+  if (!store.current) return Status::Ok();
+  const std::string first(1, static_cast<char>(partition));
+  const std::string behind(1, static_cast<char>(partition + 1));
+  const rocksdb::Slice bound = SliceOf(behind);
+  rocksdb::ReadOptions options = Checked();
+  options.iterate_upper_bound = &bound;
+  const std::unique_ptr<rocksdb::Iterator> row(
+      store.database.rocks().NewIterator(options, store.current.handle()));
+  for (row->Seek(SliceOf(first)); row->Valid(); row->Next()) {
+    const std::string_view key = ViewOf(row->key());
+    std::string_view value;
+    if (Status status = OpenSnapshotRow(key, ViewOf(row->value()), value); !status.ok()) {
+      return RefuseAsDamaged(PlaceOf(store.current, key), status.text());
+    }
+    if (Status status = fn(key, value); !status.ok()) return status;
+  }
+  return FromRocks(store.current.name() + ", partition " + std::to_string(partition),
+                   row->status());
+}
+
+Status SnapshotStore::CheckCount(uint64_t rows) const {
+  const Impl& store = *impl_;
+  if (rows == store.mark.rows) return Status::Ok();
+  return RefuseAsDamaged(store.current.name(), "it has " + std::to_string(rows) + " rows, but " +
+                                                   std::to_string(store.mark.rows) +
+                                                   " were written");
+}
+
+Status SnapshotStore::Start() {
+  Impl& store = *impl_;
+  store.open_tables.reset();
+  if (Status status = RemoveStraySnapshotTables(store.database); !status.ok()) return status;
+  for (Family& orphan : store.orphans) {
+    if (Status status = store.database.Drop(std::move(orphan)); !status.ok()) return status;
+    ++store.removed_orphans;
+  }
+  store.orphans.clear();
+  return Status::Ok();
+}
+
+Status SnapshotStore::Begin() {
+  Impl& store = *impl_;
+  Invariant(!store.tables);
+  Status status = store.Told(
+      store.database.Create(FamilyKind::kSnapshot, ++store.last_number, store.unfinished));
+  if (status.ok()) store.tables.emplace(store.database, store.unfinished, store.options.run_bytes);
+  return status;
+}
+
+Status SnapshotStore::Write(std::string_view key, std::string_view value) {
+  Impl& store = *impl_;
+  Invariant(store.tables.has_value());
+  Invariant(!key.empty());
+  Invariant(static_cast<Partition>(key.front()) < kPartitions);
+  return store.Told(store.tables->Add(key, value));
+}
+
+Status SnapshotStore::Finish(SnapshotMark mark) {
+  Impl& store = *impl_;
+  Invariant(store.tables.has_value());
+  if (Status status = store.Told(store.tables->MoveIntoFamily()); !status.ok()) return status;
+  mark.number = store.unfinished.number();
+  mark.rows = store.tables->rows();
+  mark.bytes = store.tables->bytes();
+  // Behind this write a start loads the new snapshot, before it the old one.
+  Status status = store.Told(store.database.WriteMeta(kMarkKey, EncodeSnapshotMark(mark)));
+  if (!status.ok()) return status;
+  store.mark = mark;
+  store.tables.reset();
+  Family previous = std::exchange(store.current, std::move(store.unfinished));
+  return previous ? store.Told(store.database.Drop(std::move(previous))) : Status::Ok();
+}
+
+Status SnapshotStore::Abandon() {
+  Impl& store = *impl_;
+  Invariant(store.tables.has_value());
+  Status status = store.Told(store.tables->Remove());
+  store.tables.reset();
+  return status.ok() ? store.Told(store.database.Drop(std::move(store.unfinished))) : status;
+}
+
+Status SnapshotStore::Impl::Told(Status status) const {
+  if (!status.ok()) options.fatal(status);
+  return status;
+}
+
+}  // namespace holdfast
