@@ -57,6 +57,9 @@ class LogSegments {
   // for a key that is not its record's first index and for an empty segment that is not the last.
   using RowFn = std::function<Status(std::string_view record)>;
   Status ForEachRow(const RowFn& fn);
+  // The bytes of all the rows that ForEachRow will read, as far as the tables tell (0: they do
+  // not). Before the first Append.
+  uint64_t RowBytes() const;
   void StartHousekeeper(Index durable);
 
   // --- The log thread.

@@ -34,7 +34,7 @@ constexpr auto kGather = std::chrono::milliseconds(2);
 
 constexpr std::array<uint64_t, 7> kSyncBoundsUs = {100, 300, 1000, 3000, 10'000, 30'000, 100'000};
 
-// Written by the log thread alone, read by anybody.
+// Written by one thread alone (the log's, or Replay's), read by anybody.
 using Counter = std::atomic<uint64_t>;
 void Add(Counter& counter, uint64_t n) {
   counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
@@ -82,6 +82,8 @@ struct RocksLog::Impl {
   History history;
   Witness witness;
   WitnessMark witness_mark;
+  uint64_t bytes_to_replay = 0;
+  Counter bytes_replayed{0};
   Replayed replayed;
   LogQueue queue;
   DiskSpace space;
@@ -183,6 +185,7 @@ Status RocksLog::Impl::OpenAll() {
   space.Look();
   if (Status status = OpenWitness(); !status.ok()) return status;
   if (Status status = OpenDatabase(); !status.ok()) return status;
+  bytes_to_replay = segments->RowBytes();
   return OpenHistory();
 }
 
@@ -200,7 +203,11 @@ RocksLog::~RocksLog() = default;
 Status RocksLog::Replay(const Cuts& cuts, const ReplayFn& fn, Replayed& out) {
   Impl& log = *impl_;
   Recovery recovery(log.history, cuts, fn);
-  const auto take = [&](std::string_view record) { return recovery.Take(record); };
+  const auto take = [&](std::string_view record) {
+    Status status = recovery.Take(record);
+    if (status.ok()) Add(log.bytes_replayed, record.size());
+    return status;
+  };
   if (Status status = log.segments->ForEachRow(take); !status.ok()) return status;
   const WitnessMark& mark = log.witness_mark;
   if (Status status = recovery.Finish(mark.index, mark.server_time); !status.ok()) return status;
@@ -222,6 +229,11 @@ Status RocksLog::Impl::OpenEpoch() {
   if (!status.ok()) return status;
   witness_mark.epoch = history.epoch;
   return witness.Write(witness_mark);
+}
+
+uint64_t RocksLog::BytesToReplay() const { return impl_->bytes_to_replay; }
+uint64_t RocksLog::BytesReplayed() const {
+  return impl_->bytes_replayed.load(std::memory_order_relaxed);
 }
 
 Status RocksLog::Start() {

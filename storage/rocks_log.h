@@ -88,6 +88,9 @@ class RocksLog final : public Log {
   // returned first. When it returns Ok, everything replayed is durable: also what a killed process
   // had written but not synced.
   Status Replay(const Cuts& cuts, const ReplayFn& fn, Replayed& out);
+  // Any thread. What the records take that Replay reads, and those that it has read so far.
+  uint64_t BytesToReplay() const;
+  uint64_t BytesReplayed() const;
 
   // Once, after Replay. Removes what unfinished snapshots left, opens a new epoch, durably, and
   // starts the threads.

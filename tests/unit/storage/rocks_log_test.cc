@@ -42,6 +42,30 @@ TEST_F(RocksLogTest, WhatWasPushedIsThereAfterAReopen) {
   EXPECT_EQ(heard_.texts, (Texts{"a", "b", "c", "d"}));
 }
 
+// In many segments, some of them in several tables, the last rows only in the write-ahead file.
+TEST_F(RocksLogTest, TellsBeforeAReplayHowMuchThereIsToRead) {
+  RocksLogOptions options = Options();
+  options.segment_bytes = 20'000;
+  ASSERT_TRUE(TryStart(options).ok());
+  EXPECT_EQ(log_->BytesToReplay(), 0U);
+  for (int i = 0; i < 200; ++i) {
+    Push(std::string(1000, 'x'), true);
+    ASSERT_TRUE(log_->Flush().ok());
+  }
+  const uint64_t bytes = log_->Stats().bytes;
+  ASSERT_GT(log_->Stats().segments, 2U);
+  log_.reset();
+  std::unique_ptr<RocksLog> log;
+  ASSERT_TRUE(RocksLog::Open(options, log).ok());
+  EXPECT_EQ(log->BytesToReplay(), bytes);
+  EXPECT_EQ(log->BytesReplayed(), 0U);
+  const ReplayFn half = [&](Index index, std::string_view) {
+    return index <= 100 ? Status::Ok() : Status::Invalid("enough");
+  };
+  ASSERT_FALSE(log->Replay({}, half, replayed_).ok());
+  EXPECT_EQ(log->BytesReplayed(), bytes / 2);
+}
+
 TEST_F(RocksLogTest, AGatedBatchBecomesDurableByItselfAndWakesTheShards) {
   RocksLogOptions options = Options();
   std::unique_ptr<RocksLog> log;
