@@ -77,8 +77,8 @@ ServerClock::ServerClock(UnixNs anchor, const ClockReading& start, const Machine
   offset_ms_ = std::chrono::floor<DurationMs>(anchor - start.wall).count();
 }
 
-// The machine's clock is read between the two looks at the version, and Steer reads it while the
-// version is odd. So whoever finds the version unchanged read the clock before Steer did, on the
+// The machine's clock is read between the two looks at the version, and Redraw reads it while the
+// version is odd. So whoever finds the version unchanged read the clock before Redraw did, on the
 // line that the new one starts from: nobody is told a time on the old line later than the place
 // where the new one begins.
 UnixNs ServerClock::NowNs() const {
@@ -89,18 +89,29 @@ UnixNs ServerClock::NowNs() const {
       std::atomic_thread_fence(std::memory_order_acquire);
       if (version_.load(std::memory_order_relaxed) == before) return now;
     }
-    std::this_thread::yield();  // Steer may have lost its processor in the middle
+    std::this_thread::yield();  // Redraw may have lost its processor in the middle
   }
 }
 
 void ServerClock::Steer() {
+  Redraw([](const ClockLine& line, const ClockReading& now) { return line.SteeredTo(now); });
+}
+
+void ServerClock::AdvanceTo(UnixNs at_least) {
+  Redraw([&](const ClockLine& line, const ClockReading& now) {
+    return ClockLine(std::max(at_least, line.At(now.boot)), now.boot).SteeredTo(now);
+  });
+}
+
+template <typename Next>
+void ServerClock::Redraw(Next next) {
   const uint64_t version = version_.load(std::memory_order_relaxed);
   version_.store(version + 1, std::memory_order_relaxed);
   // Full fence: the odd version must be seen before the clock is read, not only before the stores
   // below.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   const ClockReading now = clocks_.Read();
-  const ClockLine line = Load().SteeredTo(now);
+  const ClockLine line = next(Load(), now);
   Store(line);
   version_.store(version + 2, std::memory_order_release);
   offset_ms_.store(std::chrono::floor<DurationMs>(line.anchor_ - now.wall).count(),

@@ -98,15 +98,23 @@ class ServerClock {
   // One thread, about once a second.
   void Steer();
 
+  // Moves it forward, at once, if it lies behind. Only before anybody may rely on it: how far the
+  // clock had come before a restart is known when the log has been read. The thread that steers, or
+  // before there is one.
+  void AdvanceTo(UnixNs at_least);
+
   // Any thread. Server time minus wall clock, when last steered; INFO shows it.
   DurationMs Offset() const { return DurationMs{offset_ms_.load(std::memory_order_relaxed)}; }
 
  private:
+  // Goes over to next(line, now), which must not lie before the line.
+  template <typename Next>
+  void Redraw(Next next);
   ClockLine Load() const;
   void Store(const ClockLine& line);
 
   const MachineClocks clocks_;
-  // A seqlock: odd while Steer changes the line.
+  // A seqlock: odd while Redraw changes the line.
   std::atomic<uint64_t> version_{0};
   std::atomic<int64_t> anchor_ns_{0};
   std::atomic<int64_t> boot_ns_{0};

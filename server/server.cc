@@ -13,6 +13,7 @@
 
 #include "server/clock.h"
 #include "server/data_dir.h"
+#include "server/loader.h"
 #include "server/net/event_loop.h"
 #include "server/net/sockets.h"
 #include "server/server_log.h"
@@ -49,6 +50,10 @@ SyncPolicy PolicyOf(Fsync fsync) {
   std::fflush(stderr);
   std::_Exit(1);
 }
+
+// A start that loads for longer than this is told of to whoever connects meanwhile.
+constexpr std::chrono::milliseconds kShortLoad{100};
+constexpr std::chrono::milliseconds kLookAtLoading{20};
 
 std::string HexId(std::string_view bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -99,11 +104,18 @@ struct Server::Impl {
   // Last, so first to go: the log's threads wake the loops.
   std::unique_ptr<RocksLog> rocks_log;
   std::unique_ptr<NullLog> null_log;
+  // Before even that: its thread reads the log.
+  std::unique_ptr<Loader> loader;
 
   Status OpenLog(HashSeed& seed);
-  Status Recover(UnixMs& last_record);
-  Status StartClock(UnixMs last_record);
-  Status MakeLoops();
+  void StartClock();
+  void MakeLoops();
+  Status StartLoading();
+  Status FinishLoading(const Replayed& replayed);
+  Status Listen();
+
+  int WaitWhileLoading();
+  int WaitWhileServing();
 };
 
 Server::Server() : impl_(std::make_unique<Impl>()) {}
@@ -120,6 +132,7 @@ Status Server::Open(const StartRequest& request) {
   HashSeed seed;
   if (Status status = impl.OpenLog(seed); !status.ok()) return status;
 
+  impl.StartClock();
   ServerState& state = *impl.state;
   state.config_file = request.config_file;
   std::error_code unknown;  // the path is for INFO only
@@ -128,10 +141,9 @@ Status Server::Open(const StartRequest& request) {
     impl.shards.push_back(
         std::make_unique<Shard>(static_cast<ShardId>(id), state, seed, impl.config));
   }
-  UnixMs last_record = kNever;
-  if (Status status = impl.Recover(last_record); !status.ok()) return status;
-  if (Status status = impl.StartClock(last_record); !status.ok()) return status;
-  return impl.MakeLoops();
+  impl.MakeLoops();
+  if (Status status = impl.StartLoading(); !status.ok()) return status;
+  return impl.Listen();
 }
 
 Status Server::Impl::OpenLog(HashSeed& seed) {
@@ -173,57 +185,18 @@ Status Server::Impl::OpenLog(HashSeed& seed) {
   return Status::Ok();
 }
 
-Status Server::Impl::Recover(UnixMs& last_record) {
-  if (!rocks_log) return Status::Ok();
-  const auto started = std::chrono::steady_clock::now();
-  auto reported = started;
-  uint64_t mutations = 0;
-  Replayed replayed;
-  const auto replay = [&](Index index, std::string_view bytes) {
-    ByteReader reader(bytes);
-    MutationView mutation{};
-    while (NextMutation(reader, mutation)) {
-      if (!shards[state->map.OwnerOf(mutation.place.slot)]->Replay(mutation)) {
-        return Status::Damaged("batch " + std::to_string(index) +
-                               " holds a mutation that this version cannot apply");
-      }
-      ++mutations;
-    }
-    if (const auto now = std::chrono::steady_clock::now();
-        now - reported > std::chrono::seconds(1)) {
-      reported = now;
-      LogNotice("Recovering: batch {}, {} changes so far", index, mutations);
-    }
-    return reader.failed() ? Status::Damaged("batch " + std::to_string(index) + " is malformed")
-                           : Status::Ok();
-  };
-  if (Status status = rocks_log->Replay(Cuts{}, replay, replayed); !status.ok()) return status;
-  last_record = replayed.server_time;
-  for (const auto& shard : shards) shard->FinishRecovery();
-  if (replayed.last > 0) state->grace_until_ms = ServerState::kGraceArmed;
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
-  LogNotice("DB loaded from log: {} records, {} changes, {:.3f} seconds", replayed.records,
-            mutations, took.count());
-  return Status::Ok();
-}
-
-Status Server::Impl::StartClock(UnixMs last_record) {
+// At the wall clock's time. What the log tells of the time before is known only when it is loaded.
+void Server::Impl::StartClock() {
   const ClockReading reading = ReadMachineClocks();
-  UnixNs anchor;
-  if (Status status = ChooseAnchor(reading.wall, last_record, config.accept_clock, anchor);
-      !status.ok()) {
-    return status;
-  }
-  clock = std::make_unique<ServerClock>(anchor, reading);
+  clock = std::make_unique<ServerClock>(reading.wall, reading);
   state->clock_offset = [this] { return clock->Offset(); };
   state->clock_now = [this] { return clock->NowNs(); };
   state->started_at = clock->Now();
   state->span_clock = SpanClock::OfThisMachine();
   state->latency.SetThreshold(config.latency_monitor_threshold);
-  return Status::Ok();
 }
 
-Status Server::Impl::MakeLoops() {
+void Server::Impl::MakeLoops() {
   std::vector<Mailbox*> mailboxes;
   for (const auto& shard : shards) {
     loops.push_back(std::make_unique<EventLoop>(*shard, *clock));
@@ -236,15 +209,45 @@ Status Server::Impl::MakeLoops() {
     loop->SetDrain(&drain);
     state->log.AddWaker(&loop->mailbox());
   }
-  if (rocks_log) {
-    state->log_stats = [this] { return rocks_log->Stats(); };
-    state->configure_log = [this](const Config& changed) {
-      rocks_log->SetSyncPolicies(PolicyOf(changed.stock_appendfsync),
-                                 PolicyOf(changed.appendfsync));
-      rocks_log->SetDiskReserve(static_cast<uint64_t>(changed.disk_reserve));
-    };
-    if (Status status = rocks_log->Start(); !status.ok()) return status;
+  if (!rocks_log) return;
+  state->log_stats = [this] { return rocks_log->Stats(); };
+  state->configure_log = [this](const Config& changed) {
+    rocks_log->SetSyncPolicies(PolicyOf(changed.stock_appendfsync), PolicyOf(changed.appendfsync));
+    rocks_log->SetDiskReserve(static_cast<uint64_t>(changed.disk_reserve));
+  };
+}
+
+// A load that is done before anybody can connect is told to nobody.
+Status Server::Impl::StartLoading() {
+  if (!rocks_log) return Status::Ok();
+  std::vector<Shard*> all;
+  all.reserve(shards.size());
+  for (const auto& shard : shards) all.push_back(shard.get());
+  loader = std::make_unique<Loader>(
+      *rocks_log, *state, std::move(all),
+      [this](const Replayed& replayed) { return FinishLoading(replayed); });
+  state->load_progress = [this] { return loader->Progress(); };
+  loader->Start(clock->Now());
+  const bool is_short = rocks_log->BytesToReplay() == 0 || loader->WaitFor(kShortLoad);
+  return is_short ? loader->Join() : Status::Ok();
+}
+
+// On the loader's thread: nobody is served yet, and nobody steers the clock.
+Status Server::Impl::FinishLoading(const Replayed& replayed) {
+  UnixNs anchor;
+  if (Status status =
+          ChooseAnchor(ReadMachineClocks().wall, replayed.server_time, config.accept_clock, anchor);
+      !status.ok()) {
+    return status;
   }
+  const UnixMs before = clock->Now();
+  clock->AdvanceTo(anchor);
+  state->started_at = state->started_at.load() + (clock->Now() - before);
+  if (replayed.last > 0) state->grace_until_ms = ServerState::kGraceArmed;
+  return rocks_log->Start();
+}
+
+Status Server::Impl::Listen() {
   for (const BoundSocket& socket : sockets.Release()) {
     for (size_t i = 0; i < loops.size(); ++i) {
       const int backlog = static_cast<int>(config.tcp_backlog);
@@ -258,21 +261,49 @@ Status Server::Impl::MakeLoops() {
   return Status::Ok();
 }
 
+// The signal that came, or 0: loading has ended, well or not.
+int Server::Impl::WaitWhileLoading() {
+  auto told = std::chrono::steady_clock::now();
+  while (loader && !loader->done()) {
+    if (const int signal = signals.WaitFor(kLookAtLoading); signal != 0) return signal;
+    if (std::chrono::steady_clock::now() - told < std::chrono::seconds(1)) continue;
+    told += std::chrono::seconds(1);
+    const LoadProgress progress = loader->Progress();
+    LogNotice("Loading: {:.1f} % of {} bytes, about {} s to go", progress.Percent(),
+              progress.bytes_total, progress.SecondsToGo());
+  }
+  return 0;
+}
+
+int Server::Impl::WaitWhileServing() {
+  for (;;) {
+    if (const int signal = signals.WaitFor(std::chrono::seconds(1)); signal != 0) return signal;
+    clock->Steer();
+    if (rocks_log) rocks_log->NoteTime(clock->Now());
+  }
+}
+
 Status Server::Run() {
   Impl& impl = *impl_;
   std::vector<std::thread> threads;
   threads.reserve(impl.loops.size());
   for (const auto& loop : impl.loops) threads.emplace_back([&loop] { loop->Run(); });
-  LogNotice("Ready to accept connections");
-
-  int signal = 0;
-  while ((signal = impl.signals.WaitFor(std::chrono::seconds(1))) == 0) {
-    impl.clock->Steer();
-    if (impl.rocks_log) impl.rocks_log->NoteTime(impl.clock->Now());
+  int signal = impl.WaitWhileLoading();
+  if (signal != 0) impl.loader->Abandon();
+  const bool loaded = !impl.state->loading.load(std::memory_order_acquire);
+  if (signal == 0 && loaded) {
+    LogNotice("Ready to accept connections");
+    signal = impl.WaitWhileServing();
   }
-  LogNotice("Received {}, shutting down", signal == SIGINT ? "SIGINT" : "SIGTERM");
+  if (signal != 0) LogNotice("Received {}, shutting down", signal == SIGINT ? "SIGINT" : "SIGTERM");
   for (const auto& loop : impl.loops) loop->Stop();
   for (std::thread& thread : threads) thread.join();
+  if (!loaded) {
+    if (signal == 0) return impl.loader->Join();
+    LogNotice(
+        "No data was served, and the log is as it was. Holdfast is now ready to exit, bye bye...");
+    return Status::Ok();
+  }
   Status flushed = impl.state->log.Flush();
   if (flushed.ok()) LogNotice("All changes are on disk. Holdfast is now ready to exit, bye bye...");
   return flushed;

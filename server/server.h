@@ -16,11 +16,12 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Locks the data directory, binds the port, opens the log and recovers what it holds. Not ok:
-  // nothing was changed on disk, and the text is one line for the operator.
+  // Locks the data directory, binds the port, opens the log, begins to load what it holds and
+  // listens. Not ok: no batch was changed on disk, and the text is one line for the operator.
   Status Open(const StartRequest& request);
 
-  // Serves until SIGTERM or SIGINT; then drains, syncs, and returns.
+  // Answers LOADING until everything is loaded, then serves until SIGTERM or SIGINT; then drains,
+  // syncs, and returns. Not ok also if loading failed: then as Open.
   Status Run();
 
  private:

@@ -12,6 +12,7 @@
 #include "server/client_pause.h"
 #include "server/command_stats.h"
 #include "server/latency_monitor.h"
+#include "server/load_progress.h"
 #include "server/metrics.h"
 #include "server/shard/shard_map.h"
 #include "server/shared_config.h"
@@ -49,8 +50,12 @@ struct ServerState {
   std::string run_id;  // 40 hex digits, of this process
   std::string executable;
   std::string config_file;
-  UnixMs started_at{};
+  std::atomic<UnixMs> started_at{};
   uint64_t random_seed = 0;  // of the shards' choices; another with each start
+
+  // A start still reads its log: the shards' keyspaces belong to the loader's threads. Whoever
+  // reads false (acquire) has all that they did, and the clock as it will go on, before him.
+  std::atomic<bool> loading{false};
 
   std::atomic<uint64_t> last_client_id{0};
   // No hold is due before this instant: the restart grace, counted from the first command that is
@@ -72,7 +77,8 @@ struct ServerState {
   // keeps nothing has no log_stats.
   std::function<DurationMs()> clock_offset;  // server clock minus wall clock, for INFO
   std::function<std::chrono::sys_time<std::chrono::nanoseconds>()> clock_now;  // for TIME
-  std::function<LogStats()> log_stats;
+  std::function<LogStats()> log_stats;                                         // not while loading
+  std::function<LoadProgress()> load_progress;                                 // while loading
   std::function<void(const Config&)> configure_log;  // hands over what the log can change
 
   uint64_t Sum(Counter ShardMetrics::*counter) const {

@@ -52,8 +52,9 @@ std::string SystemName() {
 }
 
 int64_t UptimeSeconds(const CommandContext& ctx) {
-  const auto up = ctx.now.now - ctx.shard.server().started_at;
-  return std::chrono::floor<std::chrono::seconds>(up).count();
+  // The end of loading may move both, one after the other.
+  const auto up = ctx.now.now - ctx.shard.server().started_at.load(std::memory_order_relaxed);
+  return std::max<int64_t>(0, std::chrono::floor<std::chrono::seconds>(up).count());
 }
 
 void WriteServer(const CommandContext& ctx, FieldWriter& field) {
@@ -98,12 +99,20 @@ void WriteMemory(const CommandContext& ctx, FieldWriter& field) {
 
 void WritePersistence(const CommandContext& ctx, FieldWriter& field) {
   const ServerState& server = ctx.shard.server();
-  field("loading", 0);  // a server that loads does not answer yet
+  field("loading", ctx.shard.loading() ? 1 : 0);
+  field("async_loading", 0);
   field("rdb_bgsave_in_progress", 0);
   field("aof_enabled", server.log.Keeps() ? 1 : 0);
   field("aof_rewrite_in_progress", 0);
   // A write that fails ends the process.
   field("aof_last_write_status", "ok");
+  if (!ctx.shard.loading()) return;
+  const LoadProgress progress = server.load_progress();
+  field("loading_start_time", ToUnixMs(progress.started) / 1000);
+  field("loading_total_bytes", progress.bytes_total);
+  field("loading_loaded_bytes", progress.bytes_loaded);
+  field("loading_loaded_perc", fmt::format("{:.2f}", progress.Percent()));
+  field("loading_eta_seconds", progress.SecondsToGo());
 }
 
 void WriteStats(const CommandContext& ctx, FieldWriter& field) {
@@ -203,7 +212,8 @@ constexpr std::string_view kSyncBuckets[] = {"100us", "300us", "1ms",   "3ms",
 void WriteLog(const CommandContext& ctx, FieldWriter& field) {
   const ServerState& server = ctx.shard.server();
   field("log_enabled", server.log_stats ? 1 : 0);
-  if (!server.log_stats) return;
+  // While it is read, the rest is another thread's.
+  if (!server.log_stats || ctx.shard.loading()) return;
   const LogStats stats = server.log_stats();
   field("log_last_index", stats.last_index);
   field("log_durable_index", stats.durable_index);

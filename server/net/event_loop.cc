@@ -91,14 +91,17 @@ void EventLoop::Run() {
 // ---- callbacks
 
 void EventLoop::BeginWork() {
+  shard_.NoteLoading();
   shard_.SetNow(clock_.Now());
   if (work_started_ns_ == 0) work_started_ns_ = uv_hrtime();
 }
 
 void EventLoop::OnWake() {
+  // Letters first: what they ask for is done no earlier, by the clock, than it was sent, and with
+  // the data that their sender knew to be loaded.
+  mailbox_.Take(letters_);
   BeginWork();
   if (stop_asked_.load(std::memory_order_acquire)) StartStopping();
-  mailbox_.Take(letters_);
   for (Letter& letter : letters_) router_->Deliver(std::move(letter));
   letters_.clear();
   router_->OnAcked();

@@ -42,10 +42,17 @@ bool MayDebug(const Client& client, const Config& config) {
          (config.enable_debug_command == Access::kLocal && client.local);
 }
 
+// WATCH and DEBUG OBJECT do in Redis, whose one thread loads, too. Here the keys are another
+// thread's.
+bool RunsWhileLoading(const CommandSpec& command) {
+  return (command.flags & kLoading) != 0 && command.keys.first == 0;
+}
+
 }  // namespace
 
 std::string RefusalOf(const Client& client, const CommandSpec* command, Args words,
-                      const Config& config) {
+                      const RefusalReasons& reasons) {
+  const Config& config = reasons.config;
   if (command == nullptr) return UnknownCommand(words);
   if ((command->flags & kDebug) != 0 && !MayDebug(client, config)) {
     return std::string(kDebugRefusal);
@@ -66,6 +73,8 @@ std::string RefusalOf(const Client& client, const CommandSpec* command, Args wor
   if (!client.authenticated && (command->flags & kNoAuth) == 0 && !config.requirepass.empty()) {
     return "NOAUTH Authentication required.";
   }
+  if (reasons.loading && !RunsWhileLoading(*command))
+    return "LOADING Redis is loading the dataset in memory";
   return {};
 }
 

@@ -9,8 +9,13 @@
 
 namespace holdfast {
 
+struct RefusalReasons {
+  const Config& config;
+  bool loading = false;
+};
+
 // Empty: the command may run. `command` is null if there is none of that name.
 std::string RefusalOf(const Client& client, const CommandSpec* command, Args words,
-                      const Config& config);
+                      const RefusalReasons& reasons);
 
 }  // namespace holdfast

@@ -63,6 +63,7 @@ Request Router::Read(Args words) const {
 }
 
 void Router::Prefetch(const Client& client, std::span<const Request> requests) const {
+  if (shard_.loading()) return;
   absl::InlinedVector<KeyPlace, 32> places;
   for (const auto& [words, command, key] : requests) {
     if (key && shard_.server().map.OwnerOf(key->slot) == shard_.id())
@@ -77,8 +78,8 @@ void Router::Execute(Client& client, const Request& request) {
   shard_.NoteCommand();
   client.last_seen = shard_.now().now;
   shard_.metrics().commands_processed.Add();
-  if (const std::string refusal = RefusalOf(client, command, words, shard_.config());
-      !refusal.empty()) {
+  const RefusalReasons reasons{.config = shard_.config(), .loading = shard_.loading()};
+  if (const std::string refusal = RefusalOf(client, command, words, reasons); !refusal.empty()) {
     if (command != nullptr && command->home == Home::kTransaction)
       return transactions_.Abort(client, *command, refusal);
     if (client.transaction != nullptr) client.transaction->broken = true;

@@ -53,10 +53,12 @@ void Shard::SetNow(UnixMs now) {
   now_.now = now;
   const int64_t grace_until = server_.grace_until_ms.load(std::memory_order_relaxed);
   now_.due = ToUnixMs(now) < grace_until ? kNever : now;
-  // What recovery loaded counts as used at the start: second 0.
-  const auto running = std::chrono::floor<std::chrono::seconds>(now - server_.started_at);
-  keyspace_.SetAccessSecond(static_cast<uint32_t>(running.count()));
   watch_.StartLap();
+  if (loading_) return;
+  // What recovery loaded counts as used at the start: second 0.
+  const auto running = now - server_.started_at.load(std::memory_order_relaxed);
+  keyspace_.SetAccessSecond(
+      static_cast<uint32_t>(std::chrono::floor<std::chrono::seconds>(running).count()));
 }
 
 void Shard::StartGrace() {
@@ -302,6 +304,7 @@ bool Shard::FreeDoomed() {
 }
 
 void Shard::Sweep() {
+  if (loading_) return;
   sweep_unfinished_ = FreeDoomed();
   if (!server_.sweeps.load(std::memory_order_relaxed)) return;
   watch_.StartLap();

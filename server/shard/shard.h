@@ -51,12 +51,17 @@ class Shard {
 
   // ---- time: stands still within a command
 
+  // Whether the keyspace is ours yet. Before the clock is read for SetNow: loading may move it.
+  void NoteLoading() { loading_ = server_.loading.load(std::memory_order_acquire); }
+  // Until it is false no look-up, no change and no sweep: commands are refused (RefusalOf).
+  bool loading() const { return loading_; }
+
   void SetNow(UnixMs now);
   // A command is about to be answered: the restart grace, if it was waiting for that, runs from
   // now.
   void NoteCommand() {
-    if (server_.grace_until_ms.load(std::memory_order_relaxed) == ServerState::kGraceArmed)
-      StartGrace();
+    const int64_t grace_until = server_.grace_until_ms.load(std::memory_order_relaxed);
+    if (grace_until == ServerState::kGraceArmed && !loading_) StartGrace();
   }
   Instant now() const { return now_; }
   // Chance, for commands that choose (HRANDFIELD): what changes state logs the choice.
@@ -158,7 +163,7 @@ class Shard {
   void Sweep();
   bool HasWork() const { return sweep_unfinished_; }
 
-  // ---- recovery, before the first turn
+  // ---- recovery: one thread at a time, and not the owner's before NoteLoading found it done
 
   // Loads one fact of the snapshot. False: it is malformed.
   [[nodiscard]] bool Load(const MutationView& fact) { return keyspace_.Load(fact); }
@@ -166,6 +171,8 @@ class Shard {
   [[nodiscard]] bool Replay(const MutationView& mutation);
   // After the last one: checks every SKU's sums again, over everything.
   void FinishRecovery();
+  // What is there now shows in the metrics.
+  void Publish();
 
  private:
   static constexpr size_t kBatchBytesMax = size_t{1} << 20;
@@ -217,7 +224,6 @@ class Shard {
   bool FreeDoomed();
   bool Settle(const KeyPlace& place, Item& item);
   bool Forget(const KeyPlace& place, Item& item);
-  void Publish();
   void SweepDue();
 
   const ShardId id_;
@@ -244,6 +250,7 @@ class Shard {
   Instant now_outside_group_{};  // while they go to a group
   bool changed_ = false;
 
+  bool loading_ = false;
   bool sweep_unfinished_ = false;
 };
 

@@ -68,6 +68,7 @@ void Cluster::Disconnect(SimClient& client) {
 
 bool Cluster::Execute(SimClient& client, const std::vector<std::string>& words) {
   if (client.client.blocked()) return false;
+  shard(client.shard).NoteLoading();
   shard(client.shard).SetNow(now_);
   const std::vector<std::string_view> views(words.begin(), words.end());
   router(client.shard).Execute(client.client, views);
@@ -77,6 +78,7 @@ bool Cluster::Execute(SimClient& client, const std::vector<std::string>& words) 
 void Cluster::EndTurn(int shard) { router(shard).EndTurn(); }
 
 void Cluster::Work(int id) {
+  shard(id).NoteLoading();
   shard(id).SetNow(now_);
   router(id).Work();
 }
@@ -88,6 +90,7 @@ bool Cluster::Deliver(int from, int to) {
   if (mail.empty()) return false;
   Letter letter = std::move(mail.front());
   mail.pop_front();
+  shard(to).NoteLoading();
   shard(to).SetNow(now_);
   router(to).Deliver(std::move(letter));
   return true;

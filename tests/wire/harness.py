@@ -159,7 +159,9 @@ class Server:
         file = [self.config_file] if self.config_file else []
         return [BINARY, *file, "--port", str(self.port), "--dir", self.directory, *self.flags]
 
-    def start(self):
+    def start(self, loaded=True):
+        """Returns when it serves; with loaded=False as soon as it listens, perhaps to say LOADING."""
+        begin = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.command_line(), stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
@@ -170,14 +172,17 @@ class Server:
                 raise AssertionError("the server stopped at its start:\n" + self.log())
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return self
+                if not loaded or "Ready to accept connections" in self.log(begin):
+                    return self
             except OSError:
-                time.sleep(0.01)
+                pass
+            time.sleep(0.01)
         raise AssertionError("the server did not start in time:\n" + self.log())
 
-    def log(self):
-        with open(self.log_path, errors="replace") as log:
-            return log.read()
+    def log(self, begin=0):
+        with open(self.log_path, "rb") as log:
+            log.seek(begin)
+            return log.read().decode(errors="replace")
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)

@@ -221,6 +221,22 @@ TEST(ServerClock, NobodyIsToldATimeWhileTheLineChanges) {
   EXPECT_EQ(reader.get(), kNoon);
 }
 
+TEST(ServerClock, IsMovedForwardWhereItBeganBehindTheLogAndNeverBack) {
+  HandClocks::boot = 0s;
+  HandClocks::wall = kNoon;
+  ServerClock clock(kNoon, {.boot = HandClocks::boot, .wall = HandClocks::wall},
+                    HandClocks::kClocks);
+  HandClocks::boot += 3s;
+  HandClocks::wall += 3s;
+  clock.AdvanceTo(kNoon + 2s);
+  EXPECT_EQ(clock.NowNs(), kNoon + 3s);
+  clock.AdvanceTo(kNoon + 48h);
+  EXPECT_EQ(clock.NowNs(), kNoon + 48h);
+  EXPECT_EQ(clock.Offset(), 48h - 3s);
+  HandClocks::boot += 1s;
+  EXPECT_EQ(clock.NowNs(), kNoon + 48h + 1s) << "more than a day off: not drawn to the wall";
+}
+
 // What one thread was told, another is never told less afterwards, while a third turns the slew
 // from fast to slow and back as hard as it can.
 TEST(ServerClock, NeverGoesBackAcrossThreads) {

@@ -479,5 +479,54 @@ TEST_F(RouterTest, WhatAFlushGivesBackIsNotHeldAgainstTheNextWrite) {
   EXPECT_EQ(Settled(client), "+OK\r\n");
 }
 
+// ---- while a start reads its log
+
+TEST_F(RouterTest, WhileItLoadsNothingLooksAtTheData) {
+  SimClient& client = cluster_.Connect(0);
+  constexpr std::string_view kLoading = "-LOADING Redis is loading the dataset in memory\r\n";
+  cluster_.state().loading = true;
+  for (const std::string command : {"GET", "WATCH", "STOCK.AVAIL", "RESERVE ord-1 1", "PING"}) {
+    Send(client, command + " " + KeyOn(1, "k"));
+    EXPECT_EQ(Settled(client), kLoading) << command;
+  }
+  Send(client, "ECHO e");
+  EXPECT_EQ(Settled(client), "$1\r\ne\r\n");
+  Send(client, "MULTI");
+  Send(client, "SET k v");
+  cluster_.state().loading = false;
+  Send(client, "EXEC");
+  EXPECT_EQ(Settled(client),
+            "+OK\r\n" + std::string(kLoading) +
+                "-EXECABORT Transaction discarded because of previous errors.\r\n");
+  Send(client, "GET k");
+  EXPECT_EQ(Settled(client), "$-1\r\n");
+}
+
+TEST_F(RouterTest, WhileItLoadsNothingFallsDue) {
+  SimClient& client = cluster_.Connect(0);
+  const std::string key = KeyOn(0, "k");
+  Send(client, "SET " + key + " v PX 1000");
+  EXPECT_EQ(Settled(client), "+OK\r\n");
+  cluster_.state().loading = true;
+  cluster_.Advance(std::chrono::seconds(2));
+  Turns();
+  EXPECT_EQ(cluster_.shard(0).keyspace().KeyCount(0), 1U);
+  cluster_.state().loading = false;
+  Turns();
+  EXPECT_EQ(cluster_.shard(0).keyspace().KeyCount(0), 0U);
+}
+
+TEST_F(RouterTest, TheGraceOfARestartBeginsWithTheFirstCommandThatIsNotAnsweredLoading) {
+  SimClient& client = cluster_.Connect(0);
+  std::atomic<int64_t>& grace = cluster_.state().grace_until_ms;
+  grace = ServerState::kGraceArmed;
+  cluster_.state().loading = true;
+  Send(client, "GET k");
+  EXPECT_EQ(grace, ServerState::kGraceArmed);
+  cluster_.state().loading = false;
+  Send(client, "GET k");
+  EXPECT_EQ(grace, ToUnixMs(cluster_.now() + std::chrono::seconds(30)));
+}
+
 }  // namespace
 }  // namespace holdfast

@@ -1,0 +1,78 @@
+// Loader: brings what the log holds into the shards, on a thread of its own, while the loops are
+// there already and answer LOADING, or what needs no data.
+//
+//   the loader's thread                                  the loops
+//   replay ─► audit ─► finish ─► loading = false ──────► NoteLoading: the keyspaces are theirs
+//
+// Until then the keyspaces are the loader's alone; a loop sees of them what Shard::Publish tells.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "server/load_progress.h"
+#include "server/server_state.h"
+#include "server/shard/shard.h"
+#include "storage/base/status.h"
+#include "storage/rocks_log.h"
+
+namespace holdfast {
+
+class Loader {
+ public:
+  // What must be in place before the first command, once it is known what the log holds.
+  using FinishFn = std::function<Status(const Replayed& replayed)>;
+
+  // All outlive it; the shards are in order. `log` is open, and not replayed.
+  Loader(RocksLog& log, ServerState& server, std::vector<Shard*> shards, FinishFn finish);
+  // Abandons what is not done.
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  // Once, before the loops run. `now` is the server clock.
+  void Start(UnixMs now);
+
+  // ---- any thread, once it is started
+  LoadProgress Progress() const;
+  bool done() const { return done_.load(std::memory_order_acquire); }
+
+  // ---- the thread that started it
+  // False: it is not done within this span.
+  bool WaitFor(DurationMs span);
+  // Waits until it is done. Not ok: nobody was let in, and the text is one line for the operator.
+  Status Join();
+  // Ends it soon, unless everything is loaded but for the finish: then that is waited for. Nobody
+  // is let in, and no batch is changed on disk.
+  void Abandon();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void Run();
+  Status Load();
+  Status TakeBatch(Index index, std::string_view mutations);
+
+  RocksLog& log_;
+  ServerState& server_;
+  const std::vector<Shard*> shards_;
+  const FinishFn finish_;
+  UnixMs started_{};
+  Clock::time_point began_{};
+  uint64_t mutations_ = 0;  // the loader's thread's
+  std::atomic<bool> abandoned_{false};
+
+  std::mutex mutex_;  // orders done_ with whoever waits for it
+  std::condition_variable changed_;
+  std::atomic<bool> done_{false};
+  Status status_;  // from done_ on
+  std::thread thread_;
+};
+
+}  // namespace holdfast
