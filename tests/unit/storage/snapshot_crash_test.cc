@@ -2,7 +2,7 @@
 // new one, whole, and nothing else.
 #include <gtest/gtest.h>
 
-#include "tests/unit/storage/database_power_loss.h"
+#include "tests/unit/storage/database_crash_disk.h"
 #include "tests/unit/storage/snapshot_test_support.h"
 
 namespace holdfast {
@@ -10,83 +10,90 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
-enum class End : uint8_t { kKilled, kPowerLost };
-
 class SnapshotCrashTest : public SnapshotTest {
  protected:
-  // A directory with three batches and a snapshot of the first two.
-  void LeaveOld() {
+  // There are three batches and a snapshot of the first two. The next one, of all three, is taken
+  // on a watched disk.
+  void SetUp() override {
     Load();
     for (const char* text : {"first", "second", "third"}) Push(text, true);
     ASSERT_TRUE(log_->Flush().ok());
     Take(old_, 2);
+    const auto disk = std::make_shared<CrashDisk>();
+    ASSERT_NO_FATAL_FAILURE(LoadOn(disk));
+    witness_ = ReadFile(dir_ + "/witness");
+    disk->Watch(dir_ + "/db");
+    Take(new_, 3);
+    finished_ = disk->moments().size();
     log_.reset();
-    std::filesystem::rename(dir_, image_);
+    moments_ = disk->moments();
   }
 
-  // A copy of it, whose disk fails at the k-th change of the next snapshot, of all three batches.
-  // Whether it failed.
-  bool CrashAt(int k, End end) {
-    std::filesystem::remove_all(dir_);
-    std::filesystem::copy(image_, dir_, std::filesystem::copy_options::recursive);
-    const auto disk = std::make_shared<PowerLossDisk>();
+  void LoadOn(std::shared_ptr<CrashDisk> disk) {
+    log_.reset();
     RocksLogOptions options = SnapshotOptions();
-    options.file_system = disk;
-    const Status started = TryLoad(options);
-    EXPECT_TRUE(started.ok()) << started.text();
-    if (!started.ok()) return false;
-    disk->FailAt(k);
-    taken_ = TryTake(new_, 3);
-    log_.reset();
-    if (end == End::kPowerLost) disk->LoseUnsynced();
-    return disk->failed();
+    options.file_system = std::move(disk);
+    const Status status = TryLoad(options);
+    ASSERT_TRUE(status.ok()) << status.text();
   }
 
-  // Which of the two the next start found.
+  void Leave(const Files& files) const {
+    std::filesystem::remove_all(dir_ + "/db");
+    std::filesystem::create_directory(dir_ + "/db");
+    for (const auto& [name, bytes] : files) WriteFile(dir_ + "/db/" + name, bytes);
+    WriteFile(dir_ + "/witness", witness_);
+  }
+
+  // Which of the two a start finds: one of them, whole, and nothing else.
   bool LoadsNew() {
-    Load();
+    LoadOn(std::make_shared<CrashDisk>());
     const bool is_new = mark_.number != 1;
     EXPECT_EQ(rows_, is_new ? new_ : old_);
     EXPECT_EQ(heard_.texts, is_new ? Texts{} : Texts{"third"});
     EXPECT_TRUE(StrayTables().empty());
-    const size_t families = FamilyNames().size();
-    EXPECT_EQ(families, 3U) << "meta, a segment, a snapshot";
+    EXPECT_EQ(FamilyNames().size(), 3U) << "meta, a segment, a snapshot";
     return is_new;
   }
 
-  const std::string image_ = temp_ / "image";
-  const Rows old_ = MakeRows("old", 300);
-  const Rows new_ = MakeRows("new", 2000);
-  Status taken_;
+  void ExpectOldThenNew(Files CrashDisk::Moment::*left_by_crash) {
+    const Files* before = nullptr;
+    bool is_new = false;
+    int starts = 0;
+    for (size_t i = 0; i < moments_.size(); ++i) {
+      const Files& files = moments_[i].*left_by_crash;
+      // What is in no file yet, or changes only what a sync promises, was tried before.
+      if (before == nullptr || files != *before) {
+        const bool was_new = is_new;
+        Leave(files);
+        is_new = LoadsNew();
+        EXPECT_TRUE(is_new || !was_new) << "fell back to the old one";
+        ++starts;
+      }
+      EXPECT_TRUE(is_new || i < finished_) << "it was said to be on disk";
+      if (HasFailure()) FAIL() << "before change " << i << " of " << moments_.size();
+      before = &files;
+    }
+    EXPECT_TRUE(is_new);
+    EXPECT_GT(starts, 8);
+  }
+
+  const Rows old_ = MakeRows("old", 100);
+  const Rows new_ = MakeRows("new", 900);
+  std::string witness_;
+  std::vector<CrashDisk::Moment> moments_;
+  size_t finished_ = 0;  // how many of them there were when Finish returned
 };
 
-class SnapshotCrashEndTest : public SnapshotCrashTest, public testing::WithParamInterface<End> {};
-
-TEST_P(SnapshotCrashEndTest, LeavesTheOldOneOrTheNewOneAtEveryStep) {
-  LeaveOld();
-  int olds = 0;
-  int news = 0;
-  for (int k = 1; CrashAt(k, GetParam()); ++k) {
-    const bool finished = taken_.ok();
-    const bool is_new = LoadsNew();
-    EXPECT_TRUE(is_new || !finished) << "it was said to be on disk";
-    ++(is_new ? news : olds);
-    if (HasFailure()) FAIL() << "at step " << k;
-  }
-  EXPECT_TRUE(taken_.ok()) << taken_.text();
-  EXPECT_TRUE(LoadsNew());
-  EXPECT_GT(olds, 10);
-  EXPECT_GT(news, 1) << "the mark is not the last that is written";
+TEST_F(SnapshotCrashTest, AKillAtAnyStepLeavesTheOldOneOrTheNewOne) {
+  ExpectOldThenNew(&CrashDisk::Moment::after_kill);
 }
 
-INSTANTIATE_TEST_SUITE_P(Ends, SnapshotCrashEndTest, testing::Values(End::kKilled, End::kPowerLost),
-                         [](const auto& end) {
-                           return end.param == End::kKilled ? "Killed" : "PowerLost";
-                         });
+TEST_F(SnapshotCrashTest, APowerLossAtAnyStepLeavesTheOldOneOrTheNewOne) {
+  ExpectOldThenNew(&CrashDisk::Moment::after_power_loss);
+}
 
 TEST_F(SnapshotCrashTest, AfterACrashTheNextSnapshotSucceeds) {
-  LeaveOld();
-  ASSERT_TRUE(CrashAt(10, End::kPowerLost));
+  Leave(moments_[moments_.size() / 3].after_power_loss);
   ASSERT_FALSE(LoadsNew());
   Load();
   Take(new_, 3);
