@@ -1,19 +1,11 @@
 #include "server/loader.h"
 
-#include <string>
+#include <algorithm>
 #include <utility>
 
 #include "server/server_log.h"
-#include "storage/base/bytes.h"
-#include "storage/core/mutation.h"
 
 namespace holdfast {
-namespace {
-
-// How often what is loaded shows in INFO.
-constexpr uint64_t kPublishEvery = uint64_t{1} << 14;
-
-}  // namespace
 
 Loader::Loader(RocksLog& log, ServerState& server, std::vector<Shard*> shards, FinishFn finish)
     : log_(log), server_(server), shards_(std::move(shards)), finish_(std::move(finish)) {}
@@ -27,14 +19,22 @@ void Loader::Start(UnixMs now) {
   started_ = now;
   began_ = Clock::now();
   server_.loading = true;
+  replay_ = std::make_unique<ShardedReplay>(server_.map, shards_, abandoned_);
   thread_ = std::thread([this] { Run(); });
 }
 
+// What is read and waits to be applied is not loaded yet. The two figures are not of one instant, so
+// what was told before is held to.
 LoadProgress Loader::Progress() const {
+  const uint64_t read = log_.BytesReplayed();
+  const uint64_t loaded = read - std::min(read, replay_->BytesQueued());
+  uint64_t told = bytes_told_.load(std::memory_order_relaxed);
+  while (told < loaded && !bytes_told_.compare_exchange_weak(told, loaded)) {
+  }
   return {.started = started_,
           .elapsed = std::chrono::floor<DurationMs>(Clock::now() - began_),
           .bytes_total = log_.BytesToReplay(),
-          .bytes_loaded = log_.BytesReplayed()};
+          .bytes_loaded = std::max(told, loaded)};
 }
 
 bool Loader::WaitFor(DurationMs span) {
@@ -63,34 +63,20 @@ void Loader::Run() {
 }
 
 Status Loader::Load() {
-  const ReplayFn take = [this](Index index, std::string_view mutations) {
-    return TakeBatch(index, mutations);
+  const Status abandoned = Status::Busy("the start was abandoned");
+  const ReplayFn take = [&](Index index, std::string_view mutations) {
+    return abandoned_.load(std::memory_order_relaxed) ? abandoned : replay_->Take(index, mutations);
   };
   Replayed replayed;
-  if (Status status = log_.Replay(Cuts{}, take, replayed); !status.ok()) return status;
-  for (Shard* shard : shards_) shard->FinishRecovery();
+  const Status read = log_.Replay(Cuts{}, take, replayed);
+  // What cannot be applied lies before what could not be read.
+  if (Status applied = replay_->Finish(); !applied.ok()) return applied;
+  if (!read.ok()) return read;
+  if (abandoned_) return abandoned;
   const std::chrono::duration<double> took = Clock::now() - began_;
   LogNotice("DB loaded from log: {} records, {} changes, {:.3f} seconds", replayed.records,
-            mutations_, took.count());
+            replay_->mutations(), took.count());
   return finish_(replayed);
-}
-
-Status Loader::TakeBatch(Index index, std::string_view mutations) {
-  if (abandoned_.load(std::memory_order_relaxed)) return Status::Busy("the start was abandoned");
-  ByteReader reader(mutations);
-  MutationView mutation{};
-  while (NextMutation(reader, mutation)) {
-    Shard& shard = *shards_[server_.map.OwnerOf(mutation.place.slot)];
-    if (!shard.Replay(mutation)) {
-      return Status::Damaged("batch " + std::to_string(index) +
-                             " holds a mutation that this version cannot apply");
-    }
-    if (++mutations_ % kPublishEvery == 0) {
-      for (Shard* each : shards_) each->Publish();
-    }
-  }
-  return reader.failed() ? Status::Damaged("batch " + std::to_string(index) + " is malformed")
-                         : Status::Ok();
 }
 
 }  // namespace holdfast

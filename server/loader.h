@@ -1,24 +1,27 @@
-// Loader: brings what the log holds into the shards, on a thread of its own, while the loops are
+// Loader: brings what the log holds into the shards, on threads of its own, while the loops are
 // there already and answer LOADING, or what needs no data.
 //
 //   the loader's thread                                  the loops
-//   replay ─► audit ─► finish ─► loading = false ──────► NoteLoading: the keyspaces are theirs
+//   read ═► applied, audited by a thread a shard
+//        ─► finish ─► loading = false ─────────────────► NoteLoading: the keyspaces are theirs
 //
-// Until then the keyspaces are the loader's alone; a loop sees of them what Shard::Publish tells.
+// Until then the keyspaces are the loader's threads'; a loop sees of them what Shard::Publish
+// tells.
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
-#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "server/load_progress.h"
 #include "server/server_state.h"
 #include "server/shard/shard.h"
+#include "server/sharded_replay.h"
 #include "storage/base/status.h"
 #include "storage/rocks_log.h"
 
@@ -57,7 +60,6 @@ class Loader {
 
   void Run();
   Status Load();
-  Status TakeBatch(Index index, std::string_view mutations);
 
   RocksLog& log_;
   ServerState& server_;
@@ -65,8 +67,9 @@ class Loader {
   const FinishFn finish_;
   UnixMs started_{};
   Clock::time_point began_{};
-  uint64_t mutations_ = 0;  // the loader's thread's
   std::atomic<bool> abandoned_{false};
+  std::unique_ptr<ShardedReplay> replay_;
+  mutable std::atomic<uint64_t> bytes_told_{0};
 
   std::mutex mutex_;  // orders done_ with whoever waits for it
   std::condition_variable changed_;
