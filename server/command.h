@@ -62,6 +62,8 @@ enum class Home : uint8_t {
   kGroup,        // over all its keys at one instant, wherever they live: server/group.h
   kCursor,       // on the shard that owns the cursor's slot (SCAN)
   kEveryShard,   // on all; the replies are combined
+  kLater,        // on the connection's own shard; unless it answers an error at once, the client
+                 // waits for a reply that comes by Router::TakeReply
   kTransaction,  // EXEC: where its queued commands run
 };
 
@@ -87,12 +89,14 @@ enum CommandFlag : uint32_t {
   kSelects = 1U << 12,     // its argument is the database of what follows
   kWatches = 1U << 13,     // its keys are watched from now on
   kCopies = 1U << 14,      // logs values that its request does not carry
+  kNoMulti = 1U << 15,     // not within MULTI
   kDebug = 1U << 19,       // behind enable-debug-command
   // What follows is only told by COMMAND, for clients that know it from Redis.
   kNoScript = 1U << 20,   // about the connection or the server, so never part of a script
   kAllowBusy = 1U << 21,  // answered while a script runs
   kDangerous = 1U << 22,  // in the category of that name; kAdmin implies it
   kSkipSlowlog = 1U << 23,
+  kOfAdmins = 1U << 24,  // in that category, without its flag
 };
 
 // Positions in the command line, as COMMAND shows them; last < 0 counts from the end.

@@ -65,6 +65,7 @@ struct Config {
   Fsync stock_appendfsync = Fsync::kAlways;
   int64_t disk_reserve = 256 * kMiB;
   int64_t log_segment_bytes = 256 * kMiB;
+  int64_t snapshot_log_bytes = 1024 * kMiB;
   int64_t log_queue_bytes = 64 * kMiB;
 
   // Stock

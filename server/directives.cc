@@ -114,6 +114,10 @@ constexpr Directive kDirectives[] = {
      "more again."},
     {kDisk, "log-segment-bytes", MemoryField{&Config::log_segment_bytes, kMiB, 16 * kGiB}, kStart,
      kPlain, "The log is cut into segments of about this size and freed segment by segment."},
+    {kDisk, "snapshot-log-bytes", MemoryField{&Config::snapshot_log_bytes, 0, kBytesMax}, kRunning,
+     kPlain,
+     "When the log has grown by this much a snapshot is taken, and the log before it is freed: a "
+     "start reads no more than about this. 0: only when asked (BGSAVE)."},
     {kDisk, "log-queue-bytes", MemoryField{&Config::log_queue_bytes, kMiB, 16 * kGiB}, kStart,
      kPlain,
      "Changes that may wait for the disk; above it clients are not read until the disk catches "

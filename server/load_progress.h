@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 
 #include "storage/base/server_time.h"
@@ -26,7 +27,7 @@ struct LoadProgress {
     const std::chrono::duration<double> so_far = elapsed;
     const double seconds =
         so_far.count() * static_cast<double>(left) / static_cast<double>(bytes_loaded);
-    return static_cast<int64_t>(seconds + 0.5);
+    return std::llround(seconds);
   }
 };
 

@@ -4,8 +4,16 @@
 #include <utility>
 
 #include "server/server_log.h"
+#include "storage/base/bytes.h"
+#include "storage/core/mutation.h"
+#include "storage/snapshot_store.h"
 
 namespace holdfast {
+namespace {
+
+constexpr std::string_view kAbandoned = "the start was abandoned";
+
+}  // namespace
 
 Loader::Loader(RocksLog& log, ServerState& server, std::vector<Shard*> shards, FinishFn finish)
     : log_(log), server_(server), shards_(std::move(shards)), finish_(std::move(finish)) {}
@@ -23,17 +31,18 @@ void Loader::Start(UnixMs now) {
   thread_ = std::thread([this] { Run(); });
 }
 
-// What is read and waits to be applied is not loaded yet. The two figures are not of one instant, so
-// what was told before is held to.
+// What is read and waits to be applied is not loaded yet. The two figures are not of one instant,
+// so what was told before is held to.
 LoadProgress Loader::Progress() const {
   const uint64_t read = log_.BytesReplayed();
-  const uint64_t loaded = read - std::min(read, replay_->BytesQueued());
+  const uint64_t loaded = snapshot_bytes_loaded_.load(std::memory_order_relaxed) + read -
+                          std::min(read, replay_->BytesQueued());
   uint64_t told = bytes_told_.load(std::memory_order_relaxed);
   while (told < loaded && !bytes_told_.compare_exchange_weak(told, loaded)) {
   }
   return {.started = started_,
           .elapsed = std::chrono::floor<DurationMs>(Clock::now() - began_),
-          .bytes_total = log_.BytesToReplay(),
+          .bytes_total = log_.snapshots().current().bytes + log_.BytesToReplay(),
           .bytes_loaded = std::max(told, loaded)};
 }
 
@@ -62,13 +71,61 @@ void Loader::Run() {
   changed_.notify_all();
 }
 
+// Every shard its partitions, side by side.
+Status Loader::LoadSnapshot() {
+  const SnapshotMark& mark = log_.snapshots().current();
+  if (mark.number == 0) return Status::Ok();
+  std::atomic<uint64_t> rows{0};
+  std::vector<Status> results(shards_.size());
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    threads.emplace_back([&, i] { results[i] = LoadPartitions(*shards_[i], rows); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (Status& result : results) {
+    if (!result.ok()) return std::move(result);
+  }
+  if (Status status = log_.snapshots().CheckCount(rows); !status.ok()) return status;
+  const std::chrono::duration<double> took = Clock::now() - began_;
+  LogNotice("DB loaded from snapshot: {} keys, {} bytes, {:.3f} seconds", mark.keys, mark.bytes,
+            took.count());
+  return Status::Ok();
+}
+
+Status Loader::LoadPartitions(Shard& shard, std::atomic<uint64_t>& rows) {
+  const auto load = [&](std::string_view key, std::string_view facts) {
+    if (abandoned_.load(std::memory_order_relaxed)) return Status::Busy(std::string(kAbandoned));
+    ByteReader reader(facts);
+    MutationView fact{};
+    bool loaded = true;
+    while (loaded && NextMutation(reader, fact)) loaded = shard.Load(fact);
+    if (!loaded || !reader.AtEnd()) {
+      return Status::Damaged(
+          "a row of the snapshot holds what this version cannot load; start the version that wrote "
+          "it, or restore the directory from a backup");
+    }
+    ++rows;
+    snapshot_bytes_loaded_.fetch_add(key.size() + facts.size(), std::memory_order_relaxed);
+    shard.Publish();
+    return Status::Ok();
+  };
+  const int first = server_.map.FirstSlot(shard.id()) / kSlotsPerPartition;
+  const int end = server_.map.FirstSlot(shard.id() + 1) / kSlotsPerPartition;
+  for (int partition = first; partition < end; ++partition) {
+    const auto number = static_cast<Partition>(partition);
+    if (Status status = log_.snapshots().ForEachRow(number, load); !status.ok()) return status;
+  }
+  return Status::Ok();
+}
+
 Status Loader::Load() {
-  const Status abandoned = Status::Busy("the start was abandoned");
+  Status abandoned = Status::Busy(std::string(kAbandoned));
   const ReplayFn take = [&](Index index, std::string_view mutations) {
     return abandoned_.load(std::memory_order_relaxed) ? abandoned : replay_->Take(index, mutations);
   };
+  if (Status status = LoadSnapshot(); !status.ok()) return status;
   Replayed replayed;
-  const Status read = log_.Replay(Cuts{}, take, replayed);
+  Status read = log_.Replay(log_.snapshots().current().cuts, take, replayed);
   // What cannot be applied lies before what could not be read.
   if (Status applied = replay_->Finish(); !applied.ok()) return applied;
   if (!read.ok()) return read;

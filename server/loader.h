@@ -1,8 +1,9 @@
-// Loader: brings what the log holds into the shards, on threads of its own, while the loops are
-// there already and answer LOADING, or what needs no data.
+// Loader: brings what the last snapshot and the log behind it hold into the shards, on threads of
+// its own, while the loops are there already and answer LOADING, or what needs no data.
 //
 //   the loader's thread                                  the loops
-//   read ═► applied, audited by a thread a shard
+//   snapshot ═► loaded by a thread a shard
+//   log ═► applied, audited by a thread a shard
 //        ─► finish ─► loading = false ─────────────────► NoteLoading: the keyspaces are theirs
 //
 // Until then the keyspaces are the loader's threads'; a loop sees of them what Shard::Publish
@@ -60,6 +61,8 @@ class Loader {
 
   void Run();
   Status Load();
+  Status LoadSnapshot();
+  Status LoadPartitions(Shard& shard, std::atomic<uint64_t>& rows);
 
   RocksLog& log_;
   ServerState& server_;
@@ -69,6 +72,7 @@ class Loader {
   Clock::time_point began_{};
   std::atomic<bool> abandoned_{false};
   std::unique_ptr<ShardedReplay> replay_;
+  std::atomic<uint64_t> snapshot_bytes_loaded_{0};
   mutable std::atomic<uint64_t> bytes_told_{0};
 
   std::mutex mutex_;  // orders done_ with whoever waits for it

@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -24,6 +25,7 @@
 #include "storage/base/invariant.h"
 #include "storage/null_log.h"
 #include "storage/rocks_log.h"
+#include "storage/snapshots.h"
 
 namespace holdfast {
 namespace {
@@ -104,6 +106,10 @@ struct Server::Impl {
   // Last, so first to go: the log's threads wake the loops.
   std::unique_ptr<RocksLog> rocks_log;
   std::unique_ptr<NullLog> null_log;
+  // Their thread writes beside the log, and wakes the loops.
+  std::unique_ptr<Snapshots> snapshots;
+  uint64_t log_bytes_at_snapshot = 0;
+  std::atomic<uint64_t> snapshot_log_bytes{0};
   // Before even that: its thread reads the log.
   std::unique_ptr<Loader> loader;
 
@@ -116,6 +122,7 @@ struct Server::Impl {
 
   int WaitWhileLoading();
   int WaitWhileServing();
+  void SnapshotIfDue();
 };
 
 Server::Server() : impl_(std::make_unique<Impl>()) {}
@@ -210,10 +217,12 @@ void Server::Impl::MakeLoops() {
     state->log.AddWaker(&loop->mailbox());
   }
   if (!rocks_log) return;
+  snapshot_log_bytes = static_cast<uint64_t>(config.snapshot_log_bytes);
   state->log_stats = [this] { return rocks_log->Stats(); };
   state->configure_log = [this](const Config& changed) {
     rocks_log->SetSyncPolicies(PolicyOf(changed.stock_appendfsync), PolicyOf(changed.appendfsync));
     rocks_log->SetDiskReserve(static_cast<uint64_t>(changed.disk_reserve));
+    snapshot_log_bytes = static_cast<uint64_t>(changed.snapshot_log_bytes);
   };
 }
 
@@ -244,7 +253,15 @@ Status Server::Impl::FinishLoading(const Replayed& replayed) {
   clock->AdvanceTo(anchor);
   state->started_at = state->started_at.load() + (clock->Now() - before);
   if (replayed.last > 0) state->grace_until_ms = ServerState::kGraceArmed;
-  return rocks_log->Start();
+  if (Status status = rocks_log->Start(); !status.ok()) return status;
+  snapshots = std::make_unique<Snapshots>(
+      *rocks_log,
+      Snapshots::Options{.now = [this] { return clock->Now(); },
+                         .tell = [](const std::string& line) { LogNotice("{}", line); }});
+  for (const auto& loop : loops) snapshots->AddWaker(&loop->mailbox());
+  snapshots->Start();
+  state->snapshots = snapshots.get();
+  return Status::Ok();
 }
 
 Status Server::Impl::Listen() {
@@ -280,7 +297,17 @@ int Server::Impl::WaitWhileServing() {
     if (const int signal = signals.WaitFor(std::chrono::seconds(1)); signal != 0) return signal;
     clock->Steer();
     if (rocks_log) rocks_log->NoteTime(clock->Now());
+    if (rocks_log) SnapshotIfDue();
   }
+}
+
+// When the log has grown by snapshot-log-bytes: a start would take long to read it, and the disk is
+// not without end.
+void Server::Impl::SnapshotIfDue() {
+  const uint64_t bytes_max = snapshot_log_bytes;
+  const uint64_t bytes = rocks_log->BytesToReplay() + rocks_log->Stats().bytes;
+  if (bytes_max == 0 || bytes - log_bytes_at_snapshot < bytes_max) return;
+  if (snapshots->Begin(false) != 0) log_bytes_at_snapshot = bytes;
 }
 
 Status Server::Run() {
@@ -296,6 +323,7 @@ Status Server::Run() {
     signal = impl.WaitWhileServing();
   }
   if (signal != 0) LogNotice("Received {}, shutting down", signal == SIGINT ? "SIGINT" : "SIGTERM");
+  if (impl.snapshots) impl.snapshots->Stop();
   for (const auto& loop : impl.loops) loop->Stop();
   for (std::thread& thread : threads) thread.join();
   if (!loaded) {

@@ -70,8 +70,8 @@ struct ServerState {
   // Stands still unless it is set before the shards start.
   SpanClock span_clock;
 
-  // What the shards are to take; null in a server that keeps nothing. Set before they start.
-  SnapshotRun* snapshots = nullptr;
+  // What the shards are to take; null in a server that keeps nothing, and while one loads.
+  std::atomic<SnapshotRun*> snapshots{nullptr};
 
   // Doors to what only the whole server has. Set before the shards start; any thread. A server that
   // keeps nothing has no log_stats.

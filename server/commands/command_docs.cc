@@ -53,7 +53,7 @@ constexpr FlagWord kFlagWords[] = {
     {kNoScript, "noscript"},    {kLoading, "loading"},
     {kStale, "stale"},          {kFast, "fast"},
     {kNoAuth, "no_auth"},       {kSkipSlowlog, "skip_slowlog"},
-    {kAllowBusy, "allow_busy"},
+    {kAllowBusy, "allow_busy"}, {kNoMulti, "no_multi"},
 };
 
 std::vector<std::string> FlagsOf(const CommandSpec& row) {
@@ -81,7 +81,7 @@ std::vector<std::string> CategoriesOf(const CommandSpec& row) {
   const std::string_view category = CategoryOf(row);
   if ((row.flags & kReadOnly) != 0) words.emplace_back("read");
   if (!category.empty()) words.emplace_back(category);
-  if ((row.flags & kAdmin) != 0) words.emplace_back("admin");
+  if ((row.flags & (kAdmin | kOfAdmins)) != 0) words.emplace_back("admin");
   words.emplace_back((row.flags & kFast) != 0 ? "fast" : "slow");
   if ((row.flags & (kAdmin | kDangerous)) != 0) words.emplace_back("dangerous");
   return words;

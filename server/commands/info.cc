@@ -20,6 +20,7 @@
 #include "server/shard/shard.h"
 #include "server/version.h"
 #include "storage/rocks_log.h"
+#include "storage/snapshot_run.h"
 
 namespace holdfast {
 
@@ -97,13 +98,33 @@ void WriteMemory(const CommandContext& ctx, FieldWriter& field) {
   field("maxmemory_policy", "noeviction");
 }
 
+uint64_t TotalKeys(const ServerState& server) {
+  uint64_t keys = 0;
+  for (int shard = 0; shard < server.map.shards(); ++shard) {
+    for (const auto& of_db : server.metrics[static_cast<size_t>(shard)].keys) keys += of_db.Get();
+  }
+  return keys;
+}
+
 void WritePersistence(const CommandContext& ctx, FieldWriter& field) {
   const ServerState& server = ctx.shard.server();
   field("loading", ctx.shard.loading() ? 1 : 0);
   field("async_loading", 0);
-  field("rdb_bgsave_in_progress", 0);
+  SnapshotFigures snapshot;
+  if (const SnapshotRun* const run = server.snapshots) snapshot = run->figures();
+  const auto running = snapshot.running ? ctx.now.now - snapshot.began : DurationMs{-1000};
+  const bool ever = snapshot.last_cut != kNever;
+  field("current_save_keys_processed", snapshot.running ? snapshot.keys : 0);
+  field("current_save_keys_total", snapshot.running ? TotalKeys(server) : 0);
+  field("rdb_bgsave_in_progress", snapshot.running ? 1 : 0);
+  field("rdb_last_save_time", ToUnixMs(ever ? snapshot.last_cut : server.started_at.load()) / 1000);
+  field("rdb_last_bgsave_status", "ok");  // one that fails ends the process
+  field("rdb_last_bgsave_time_sec", ever ? snapshot.last_took.count() / 1000 : -1);
+  field("rdb_current_bgsave_time_sec", running.count() / 1000);
+  field("rdb_saves", snapshot.complete);
+  field("snapshot_bytes", snapshot.last_bytes);
   field("aof_enabled", server.log.Keeps() ? 1 : 0);
-  field("aof_rewrite_in_progress", 0);
+  field("aof_rewrite_in_progress", snapshot.running ? 1 : 0);
   // A write that fails ends the process.
   field("aof_last_write_status", "ok");
   if (!ctx.shard.loading()) return;

@@ -12,8 +12,8 @@ std::span<const std::span<const CommandSpec>> CommandTables() {
       KeyCommands(),      KeyMoveCommands(),       ExpiryCommands(),      ObjectCommands(),
       DatabaseCommands(), TransactionCommands(),   ConnectionCommands(),  ClientCommands(),
       ConfigCommands(),   CommandDocsCommands(),   InfoCommands(),        ClientControlCommands(),
-      MemoryCommands(),   FunctionCommands(),      SlowlogCommands(),     LatencyCommands(),
-      MonitorCommands(),  DebugCommands(),
+      MemoryCommands(),   FunctionCommands(),      PersistenceCommands(), SlowlogCommands(),
+      LatencyCommands(),  MonitorCommands(),       DebugCommands(),
   };
   return kTables;
 }

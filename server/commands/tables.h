@@ -15,6 +15,7 @@ std::span<const CommandSpec> ClientControlCommands();
 std::span<const CommandSpec> ConfigCommands();
 std::span<const CommandSpec> CommandDocsCommands();
 std::span<const CommandSpec> InfoCommands();
+std::span<const CommandSpec> PersistenceCommands();
 std::span<const CommandSpec> SlowlogCommands();
 std::span<const CommandSpec> LatencyCommands();
 std::span<const CommandSpec> MemoryCommands();

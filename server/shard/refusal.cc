@@ -70,6 +70,8 @@ std::string RefusalOf(const Client& client, const CommandSpec* command, Args wor
     return "ERR '" + LowerCased(command->name) + "' takes at most " +
            std::to_string(kAdminWordsMax) + " words";
   }
+  if ((command->flags & kNoMulti) != 0 && client.transaction != nullptr)
+    return "ERR Command not allowed inside a transaction";
   if (!client.authenticated && (command->flags & kNoAuth) == 0 && !config.requirepass.empty()) {
     return "NOAUTH Authentication required.";
   }

@@ -100,6 +100,8 @@ void Router::Dispatch(Client& client, const Request& request) {
   switch (command.home) {
     case Home::kClient:
       return RunOnClient(client, command, words);
+    case Home::kLater:
+      return RunLater(client, command, words);
     case Home::kKey:
       if (!request.key) return SpreadShards(client, command, words);
       return Route(client, request, {&request.key->slot, 1});
@@ -148,6 +150,15 @@ void Router::RunOnClient(Client& client, const CommandSpec& command, Args words)
   const Outcome outcome = Run(HeaderOf(client, command), &client, words, out);
   Invariant(!outcome.parked);
   SealReply(client, mark, outcome.gate);
+}
+
+void Router::RunLater(Client& client, const CommandSpec& command, Args words) {
+  StartGather(client, command, 1);
+  const RequestHeader request = PartOf(client, 0);
+  std::string refusal;
+  const Outcome outcome = Run(request, &client, words, refusal);
+  Invariant(!outcome.parked);
+  if (!refusal.empty()) TakeReply({.to = request.from, .gate = outcome.gate}, refusal);
 }
 
 // All slots have one owner; none at all means every slot of the only shard.

@@ -67,6 +67,7 @@ class Router {
 
   Transactions& transactions() { return transactions_; }
   Observers& observers() { return observers_; }
+  SnapshotWalk& snapshot_walk() { return snapshot_walk_; }
   // Sends the client what is no reply.
   void Push(Client& client, std::string_view bytes);
 
@@ -102,6 +103,8 @@ class Router {
   std::string_view GrowthRefusal(const CommandSpec& command) const;
   void Send(ShardId to, const RequestHeader& request, Args words);
   void Respond(const ResponseHeader& header, std::string_view reply);
+  // A part of a client's reply, or the whole of it, is there. Nothing happens if the client left.
+  void TakeReply(const ResponseHeader& header, std::string_view reply);
   // For this shard's snapshot, which is granted them when everybody before it has left.
   void AskForSlots(SlotList slots);
   // The client waits for so many parts of a reply.
@@ -110,6 +113,7 @@ class Router {
  private:
   void Dispatch(Client& client, const Request& request);
   void RunOnClient(Client& client, const CommandSpec& command, Args words);
+  void RunLater(Client& client, const CommandSpec& command, Args words);
   void Route(Client& client, const Request& request, std::span<const Slot> slots);
   void RouteGroup(Client& client, const Request& request);
   void SpreadKeys(Client& client, const CommandSpec& command, Args words);
@@ -127,7 +131,6 @@ class Router {
   void RetryVisits();
   void ServeInbox();
   void DeliverResponses(std::string_view responses);
-  void TakeReply(const ResponseHeader& header, std::string_view reply);
   void FinishPart(Client& client, const ResponseHeader& header, std::string_view reply);
   void MarkDirty(Client& client);
 

@@ -36,6 +36,7 @@ SlotNeeds SlotsOf(const CommandSpec& command, Args words) {
   needs.everywhere = (command.flags & kEverywhere) != 0;
   switch (command.home) {
     case Home::kClient:
+    case Home::kLater:
     case Home::kTransaction:
     case Home::kEveryShard:
       break;

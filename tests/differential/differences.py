@@ -76,6 +76,7 @@ REPLIES = {
 # ---- commands that both have and that no family sends, and why
 
 NOT_SENT = {
+    "SAVE BGSAVE BGREWRITEAOF LASTSAVE": "tests/wire/snapshots_test.py: they tell of one process and its disk",
     "CLIENT|ID CLIENT|INFO CLIENT|LIST INFO TIME": "tell of one process",
     "CLIENT|KILL": "tests/wire/client_test.py",
     "CLIENT|HELP COMMAND|HELP CONFIG|HELP FUNCTION|HELP LATENCY|HELP MEMORY|HELP OBJECT|HELP SLOWLOG|HELP":
@@ -111,4 +112,5 @@ NOT_SENT = {
 # ---- rows of COMMAND: what differs (arity, flags, keys, categories), and why
 
 ROWS = {
+    "SAVE BGSAVE BGREWRITEAOF": ({"flags"}, "no async loading here, so no flag for it"),
 }

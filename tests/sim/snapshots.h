@@ -27,6 +27,9 @@ class SimSnapshots final : public SnapshotRun {
   void Finish(Index acked, SimSnapshot& current);
   bool running() const { return running_; }
 
+  uint32_t Begin(bool) override { return 0; }
+  uint32_t finished() const override { return running_ ? number_ - 1 : number_; }
+  SnapshotFigures figures() const override { return {}; }
   uint32_t wanted() const override { return running_ ? number_ : 0; }
   bool HasRoom() const override { return has_room; }
   void Put(Partition, std::string row) override { taken_.rows.push_back(std::move(row)); }

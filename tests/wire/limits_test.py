@@ -117,21 +117,6 @@ class ReplySize(WireTest):
         self.call("HSET", "{t}h", "f", b"x" * (32 << 20))
         self.assertError(text, "HMGET", "{t}h", *["f"] * 10_000)
 
-    def test_so_is_one_of_a_transaction_that_would_make_it_longer(self):
-        text = "ERR the reply is larger than 1 GiB, ask for less at once"
-        self.call("HSET", "{t}h", "f", b"x" * (32 << 20))
-        other = self.connect()
-        commands = [("MULTI",), *[("HMGET", "{t}h", *["f"] * 17)] * 3, ("SET", "{t}after", "v"), ("EXEC",)]
-        other.raw(b"".join(Client.pack(*words) for words in commands))
-        end = b"-%s\r\n" % text.encode() * 2 + b"+OK\r\n"
-        other.socket.settimeout(60)
-        taken, tail = 0, b""
-        while not tail.endswith(end):
-            data = other.socket.recv(1 << 20)
-            taken, tail = taken + len(data), (tail + data)[-len(end):]
-        self.assertGreater(taken, 17 * (32 << 20))
-        self.assertEqual(self.call("GET", "{t}after"), b"v")
-
 
 class AdminWords(WireTest):
     flags = ("--shards", "2", "--appendonly", "no")
