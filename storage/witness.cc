@@ -107,6 +107,9 @@ Status Witness::Open(const std::string& path, WitnessMark& out) {
     if (slot && (!newest || slot->sequence > newest->sequence)) newest = slot;
   }
   if (!newest) return Status::Damaged(path + " has no valid slot");
+  // A process that was killed may have written this slot and not synced it. Before the other one is
+  // overwritten it must be durable, or a power loss could tear both.
+  if (fdatasync(fd_) != 0) return Status::FromErrno("syncing " + path, errno);
   sequence_ = newest->sequence;
   out = newest->mark;
   return Status::Ok();
