@@ -81,7 +81,7 @@ std::optional<std::pair<FamilyKind, uint64_t>> ParseName(std::string_view name) 
   for (const FamilyKind kind : {FamilyKind::kLog, FamilyKind::kSnapshot}) {
     if (!name.starts_with(PrefixOf(kind))) continue;
     const auto number = ParseUint64(name.substr(PrefixOf(kind).size()));
-    if (number && Family::NameOf(kind, *number) == name) return std::pair(kind, *number);
+    if (number) return std::pair(kind, *number);
   }
   return std::nullopt;
 }

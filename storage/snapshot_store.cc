@@ -1,6 +1,5 @@
 #include "storage/snapshot_store.h"
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -85,7 +84,6 @@ Status SnapshotStore::Impl::ReadMark() {
 Status SnapshotStore::Impl::Adopt(std::vector<Family> families) {
   last_number = mark.number;
   for (Family& family : families) {
-    last_number = std::max(last_number, family.number());
     if (mark.number != 0 && family.number() == mark.number) {
       current = std::move(family);
     } else {

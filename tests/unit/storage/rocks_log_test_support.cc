@@ -36,7 +36,7 @@ rocksdb::IOStatus FaultyDisk::NewWritableFile(const std::string& name,
                                               std::unique_ptr<rocksdb::FSWritableFile>* out,
                                               rocksdb::IODebugContext* dbg) {
   std::unique_ptr<rocksdb::FSWritableFile> file;
-  const rocksdb::IOStatus made = FileSystemWrapper::NewWritableFile(name, options, &file, dbg);
+  rocksdb::IOStatus made = FileSystemWrapper::NewWritableFile(name, options, &file, dbg);
   if (made.ok()) *out = std::make_unique<File>(*this, name, std::move(file));
   return made;
 }
@@ -124,6 +124,7 @@ void RocksLogTest::ChangeDatabase(
   std::vector<std::string> names;
   ASSERT_TRUE(rocksdb::DB::ListColumnFamilies(options, dir_ + "/db", &names).ok());
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  descriptors.reserve(names.size());
   for (const std::string& name : names) {
     descriptors.emplace_back(name, rocksdb::ColumnFamilyOptions());
   }

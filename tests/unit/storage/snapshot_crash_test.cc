@@ -130,6 +130,17 @@ TEST_F(SnapshotFaultTest, AFailedSyncIsFatal) {
   ExpectFatalAndOld();
 }
 
+TEST_F(SnapshotFaultTest, AFailedSyncIsToldByTheWriteThatMetIt) {
+  ASSERT_TRUE(snapshots().Begin().ok());
+  disk_->FailSync(".sst", 1);
+  Status status;
+  for (const auto& [key, value] : MakeRows("new", 2000)) {
+    if (status = snapshots().Write(key, value); !status.ok()) break;
+  }
+  EXPECT_EQ(status.code(), Status::Code::kIo);
+  EXPECT_EQ(Fatal().size(), 1U);
+}
+
 TEST_F(SnapshotFaultTest, AFailedWriteOfTheMarkIsFatal) {
   disk_->FailAppend(".log", 1);
   ExpectFatalAndOld();
