@@ -6,6 +6,7 @@ import random
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -18,6 +19,19 @@ GRACE_SECONDS = 1
 # Over three shards and many partitions. The last has fewer units than there are buyers for.
 SKUS = {"mask": 10**9, "soap": 10**9, "rice": 10**9, "{drop}a": 10**9, "rare": 40}
 SHIM, APPLY = os.environ.get("HOLDFAST_SHIM"), os.environ.get("HOLDFAST_POWER_LOSS_APPLY")
+
+
+class Saver(threading.Thread):
+    """One snapshot after the other, until the server is gone."""
+
+    def __init__(self, server):
+        super().__init__()
+        self.port = server.port
+
+    def run(self):
+        with contextlib.suppress(OSError), contextlib.closing(Client(self.port)) as client:
+            while True:
+                client.call("SAVE")
 
 
 class CrashCase(unittest.TestCase):
@@ -46,11 +60,13 @@ class CrashCase(unittest.TestCase):
             for sku, units in SKUS.items():
                 self.assertEqual(client.call("STOCK.CREATE", sku, units), "OK")
 
-    def sell_until_killed(self, longest=0.6):
+    def sell_until_killed(self, longest=0.6, snapshots=False):
         """Everybody buys; kill -9 comes at a random moment, and sometimes it takes a while until somebody notices."""
         threads = [Buyer(self.server, notes, list(SKUS), random.Random(self.rng.random()))
                    for notes in self.oracle.notebooks]
         threads.append(Watcher(self.server, self.oracle.watch, list(SKUS)))
+        if snapshots:
+            threads.append(Saver(self.server))
         for thread in threads:
             thread.start()
         time.sleep(self.rng.uniform(0.05, longest))

@@ -27,6 +27,18 @@ class Kill(CrashCase):
                 self.die_while_starting()
             self.assert_kept(everything=True)
 
+    def test_kills_in_the_middle_of_snapshots_lose_nothing(self):
+        self.open_sale("--log-segment-bytes", "1mb")
+        for _ in range(ROUNDS // 2):
+            self.sell_until_killed(snapshots=True)
+            if self.rng.random() < 0.3:
+                self.die_while_starting()
+            self.assert_kept()
+        self.server.kill()
+        self.assert_kept(everything=True)
+        self.assertIn("DB loaded from snapshot", self.server.log())
+        self.assertGreater(self.server.log().count("Snapshot complete"), ROUNDS // 2)
+
     def test_the_number_of_shards_may_change_between_lives(self):
         self.open_sale()
         for shards in ("1", "3", "2"):

@@ -37,6 +37,14 @@ class PowerLoss(CrashCase):
             self.lose_power()
             self.assert_kept(everything=True)
 
+    def test_a_power_loss_in_the_middle_of_snapshots_loses_nothing(self):
+        self.open_sale("--log-segment-bytes", "1mb", power_loss=True)
+        for _ in range(ROUNDS):
+            self.sell_until_killed(snapshots=True)
+            self.lose_power()
+            self.assert_kept()
+        self.assertIn("DB loaded from snapshot", self.server.log())
+
     def test_session_keys_synced_always_lose_nothing(self):
         self.open_sale("--appendfsync", "always", power_loss=True)
         for _ in range(2):
