@@ -25,7 +25,7 @@ std::string EncodeSnapshotMark(const SnapshotMark& mark) {
 }
 
 Status DecodeSnapshotMark(std::string_view row, SnapshotMark& out) {
-  const Status damaged = Status::Damaged("the snapshot's mark is not one that I wrote");
+  Status damaged = Status::Damaged("the snapshot's mark is not one that I wrote");
   if (row.size() < kFormat.size() + kHashBytes) return damaged;
   const std::string_view hashed = row.substr(0, row.size() - kHashBytes);
   ByteReader tail(row.substr(hashed.size()));

@@ -73,7 +73,7 @@ Status SnapshotStore::Open(Database& database, SnapshotStoreOptions options,
 
 Status SnapshotStore::Impl::ReadMark() {
   std::string row;
-  const Status read = database.ReadMeta(kMarkKey, row);
+  Status read = database.ReadMeta(kMarkKey, row);
   if (read.code() == Status::Code::kNotFound) return Status::Ok();
   if (!read.ok()) return read;
   Status status = DecodeSnapshotMark(row, mark);

@@ -119,7 +119,7 @@ Status SnapshotTables::Remove() {
 }
 
 Status OpenSnapshotRow(std::string_view key, std::string_view row, std::string_view& value) {
-  const Status damaged = Status::Damaged("the row is not one that I wrote under this key");
+  Status damaged = Status::Damaged("the row is not one that I wrote under this key");
   if (row.size() < kHashBytes) return damaged;
   value = row.substr(0, row.size() - kHashBytes);
   ByteReader hash(row.substr(value.size()));
