@@ -49,6 +49,18 @@ TEST(SnapshotMark, EveryOtherLengthShows) {
   EXPECT_EQ(DecodeSnapshotMark(row + "x", mark).code(), Status::Code::kDamaged);
 }
 
+TEST(SnapshotMark, AnotherLengthShowsEvenWithItsHash) {
+  std::string longer = EncodeSnapshotMark(AMark());
+  std::string shorter = longer;
+  longer.insert(longer.size() - 8, 8, '\0');
+  shorter.erase(shorter.size() - 16, 8);
+  SnapshotMark mark;
+  for (std::string* row : {&longer, &shorter}) {
+    Rehash(*row);
+    EXPECT_EQ(DecodeSnapshotMark(*row, mark).code(), Status::Code::kDamaged);
+  }
+}
+
 TEST(SnapshotMark, ALaterFormatIsNamed) {
   std::string row = EncodeSnapshotMark(AMark());
   row.insert(20, "more");
