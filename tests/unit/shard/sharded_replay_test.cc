@@ -194,7 +194,8 @@ struct Reborn {
     std::map<std::string, std::string> fields;
     entry.fields().ForEach(
         [&](std::string_view field, std::string_view value) { fields.emplace(field, value); });
-    for (const auto& [field, value] : fields) text += field + "=" + value + ";";
+    for (const auto& [field, value] : fields)
+      text.append(field).append("=").append(value).append(";");
     return text;
   }
 
