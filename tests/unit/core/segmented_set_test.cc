@@ -93,7 +93,8 @@ TEST(SegmentedSet, TheFirstCandidateIsNearlyAlwaysTheEntryThatIsFound) {
     const Pairs set = Filled<Pairs>(count);
     int right = 0;
     for (int i = 0; i < count; ++i) {
-      const HashedKey key = set.Hash(std::to_string(i));
+      const std::string name = std::to_string(i);
+      const HashedKey key = set.Hash(name);
       set.PrefetchSegment(key.hash);
       set.PrefetchPlaces(key);
       right += set.FirstCandidate(key.hash) == set.Find(key) ? 1 : 0;
