@@ -113,7 +113,6 @@ void GroupPart::Perform(const RequestHeader& request, Args words, std::string& o
   if (held != held_.end()) shard_.BeginCapture(group, held->second.granted_at);
   const auto outcome = router_.RunToEnd(request, nullptr, words, reply);
   if (held != held_.end()) shard_.EndCapture();
-  BoundReply(reply);
   gate = outcome.gate;
   AppendInt<uint8_t>(out, group.gated ? 1 : 0);
   AppendWord(out, group.mutations);

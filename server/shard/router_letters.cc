@@ -129,7 +129,6 @@ bool Router::Visit(const RequestHeader& request, Args words) {
   }
   const Outcome outcome = Run(request, nullptr, words, scratch_);
   if (outcome.parked) return false;
-  BoundReply(scratch_);
   Respond({.to = request.from, .gate = outcome.gate}, scratch_);
   if (scratch_.capacity() > kScratchBytesKept) scratch_ = {};
   return true;
