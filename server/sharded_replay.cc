@@ -88,9 +88,13 @@ Status ShardedReplay::Finish() {
     if (lane->failed_at != 0)
       failed_at = failed_at == 0 ? lane->failed_at : std::min(failed_at, lane->failed_at);
   }
-  if (failed_at == 0) return Status::Ok();
-  return Status::Damaged("batch " + std::to_string(failed_at) +
-                         " holds a mutation that this version cannot apply");
+  if (failed_at != 0)
+    return Status::Damaged("batch " + std::to_string(failed_at) +
+                           " holds a mutation that this version cannot apply");
+  for (const auto& lane : lanes_) {
+    if (!lane->audited.ok()) return lane->audited;
+  }
+  return Status::Ok();
 }
 
 void ShardedReplay::Close() {
@@ -116,7 +120,7 @@ bool ShardedReplay::Stops(const Lane& lane) const {
 void ShardedReplay::Run(Lane& lane) {
   std::string chunk;
   while (Pop(lane, chunk)) Apply(lane, chunk);
-  if (!Stops(lane)) lane.shard.FinishRecovery();
+  if (!Stops(lane)) lane.audited = lane.shard.FinishRecovery();
 }
 
 bool ShardedReplay::Pop(Lane& lane, std::string& chunk) {

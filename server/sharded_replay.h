@@ -46,8 +46,8 @@ class ShardedReplay {
   // naming the first batch that cannot be applied: then nothing more may be taken.
   Status Take(Index index, std::string_view mutations);
 
-  // After the last Take: returns when all is applied and every shard has been checked. Again: the
-  // same answer.
+  // After the last Take: returns when all is applied and every SKU has been audited. kDamaged: a
+  // batch cannot be applied, or a SKU does not add up. Again: the same answer.
   Status Finish();
 
   // After Finish.
@@ -75,6 +75,7 @@ class ShardedReplay {
     // The lane's thread's, until it is joined.
     uint64_t mutations = 0;
     Index failed_at = 0;
+    Status audited;
     std::thread thread;
   };
 

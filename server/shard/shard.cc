@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/base/quoted.h"
+#include "storage/core/audit.h"
+#include "storage/recovery.h"
+
 namespace holdfast {
 namespace {
 
@@ -345,15 +349,22 @@ bool Shard::Replay(const MutationView& mutation) {
   return applied;
 }
 
-void Shard::FinishRecovery() {
+Status Shard::FinishRecovery() {
   const int first = server_.map.FirstSlot(id_);
   const int end = server_.map.FirstSlot(id_ + 1);
-  for (int slot = first; slot < end; ++slot) {
+  Status status;
+  for (int slot = first; slot < end && status.ok(); ++slot) {
     keyspace_.ForEach(kStockDb, static_cast<Slot>(slot), [&](const Entry& entry) {
-      if (entry.type() == KeyType::kStock) Invariant(Balanced(entry.item().stock()));
+      if (entry.type() != KeyType::kStock || !status.ok()) return;
+      const AuditReport report = Audit(entry.item());
+      if (report.sound()) return;
+      std::string sku = "the SKU ";
+      AppendQuoted(sku, entry.key());
+      status = RefuseAsDamaged(sku, report.fault);
     });
   }
   Publish();
+  return status;
 }
 
 }  // namespace holdfast

@@ -169,8 +169,8 @@ class Shard {
   [[nodiscard]] bool Load(const MutationView& fact) { return keyspace_.Load(fact); }
   // Applies one mutation of the log. False: it is malformed.
   [[nodiscard]] bool Replay(const MutationView& mutation);
-  // After the last one: checks every SKU's sums again, over everything.
-  void FinishRecovery();
+  // After the last one: audits every SKU. kDamaged, naming the first that does not add up.
+  Status FinishRecovery();
   // What is there now shows in the metrics.
   void Publish();
 

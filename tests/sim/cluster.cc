@@ -46,8 +46,11 @@ bool Cluster::Replay(std::string_view mutations) {
   return !reader.failed();
 }
 
-void Cluster::FinishRecovery() {
-  for (const auto& shard : shards_) shard->FinishRecovery();
+Status Cluster::FinishRecovery() {
+  for (const auto& shard : shards_) {
+    if (Status status = shard->FinishRecovery(); !status.ok()) return status;
+  }
+  return Status::Ok();
 }
 
 SimClient& Cluster::Connect(int shard) {

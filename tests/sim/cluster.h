@@ -45,7 +45,7 @@ class Cluster {
   // Before the first command: a row of the snapshot, then what the log held.
   [[nodiscard]] bool Load(std::string_view row);
   [[nodiscard]] bool Replay(std::string_view mutations);
-  void FinishRecovery();
+  Status FinishRecovery();
 
   SimClient& Connect(int shard);
   void Disconnect(SimClient& client);

@@ -55,7 +55,8 @@ std::optional<std::string> SimServer::Recover() {
       replayed);
   // The witness of a lying log proves a loss that the oracle is to find: it counts as found.
   if (!status.ok()) return "recovery: " + status.text();
-  cluster_->FinishRecovery();
+  const Status audited = cluster_->FinishRecovery();
+  if (!audited.ok()) return "recovery: " + audited.text();
   return std::nullopt;
 }
 

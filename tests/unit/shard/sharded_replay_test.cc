@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "storage/core/item_pieces.h"
 #include "storage/core/key_mutations.h"
 #include "storage/memory_log.h"
 #include "tests/sim/cluster.h"
@@ -247,7 +248,7 @@ TEST(ShardedReplay, MakesTheStateThatOneBatchAfterTheOtherMakes) {
       SCOPED_TRACE(shards);
       Reborn serial(shards);
       for (const LoggedBatch& batch : batches) ASSERT_TRUE(serial.cluster.Replay(batch.mutations));
-      serial.cluster.FinishRecovery();
+      ASSERT_TRUE(serial.cluster.FinishRecovery().ok());
       Reborn sharded(shards);
       const Status status = sharded.Replay(batches);
       ASSERT_TRUE(status.ok()) << status.text();
@@ -277,6 +278,23 @@ TEST(ShardedReplay, NamesTheFirstBatchThatCannotBeAppliedWhicheverShardFindsItFi
     EXPECT_EQ(status.code(), Status::Code::kDamaged);
     EXPECT_EQ(status.text(), "batch 9000 holds a mutation that this version cannot apply");
   }
+}
+
+// A snapshot that brings a SKU without its holds.
+TEST(ShardedReplay, RefusesASkuThatDoesNotAddUp) {
+  Sku sku(10);
+  sku.Reserve({.hold_id = "h", .units = 3, .buyer = "", .ttl = Ms(1000)});
+  std::string facts;
+  ItemPieces::AppendState(facts, {.db = 0, .slot = SlotOf("mask"), .key = "mask"}, sku.item);
+  ByteReader reader(facts);
+  MutationView fact{};
+  Reborn reborn(2);
+  ASSERT_TRUE(NextMutation(reader, fact));
+  ASSERT_TRUE(reborn.all[reborn.cluster.state().map.OwnerOf(fact.place.slot)]->Load(fact));
+  const Status status = reborn.Replay({});
+  EXPECT_EQ(status.code(), Status::Code::kDamaged);
+  EXPECT_TRUE(status.text().starts_with("the SKU \"mask\": held differs from the live holds; "))
+      << status.text();
 }
 
 TEST(ShardedReplay, RefusesABatchThatIsNone) {
