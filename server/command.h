@@ -63,7 +63,7 @@ enum class Home : uint8_t {
   kCursor,       // on the shard that owns the cursor's slot (SCAN)
   kEveryShard,   // on all; the replies are combined
   kLater,        // on the connection's own shard; unless it answers an error at once, the client
-                 // waits for a reply that comes by Router::TakeReply
+                 // waits for a reply that comes by LateReplies
   kTransaction,  // EXEC: where its queued commands run
 };
 

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -11,6 +12,7 @@
 #include "protocol/inline_words.h"
 #include "protocol/words.h"
 #include "server/directives.h"
+#include "storage/base/parse_int.h"
 
 namespace holdfast {
 namespace {
@@ -138,6 +140,30 @@ Written TakeFlag(std::span<char* const>& words) {
   return written;
 }
 
+// What is done instead of a start and needs words of its own: --list-backups dir, --restore-from
+// dir and --at. False: it is a directive.
+bool TakesBackup(const Written& written, StartRequest& request, Status& status) {
+  using enum StartRequest::Action;
+  const bool list = written.name == "list-backups";
+  const bool from = written.name == "restore-from";
+  if (!list && !from && written.name != "at") return false;
+  const std::string name = "--" + std::string(written.name);
+  if (written.values.size() != 1) {
+    status = Mistake(written, name + " takes one value");
+  } else if (list || from) {
+    request.action = list ? kListBackups : kRestore;
+    request.backups = written.values.front();
+  } else if (EqualsIgnoreCase(written.values.front(), "latest")) {
+    request.backup_number = 0;
+  } else {
+    const auto number = ParseInt64(written.values.front());
+    const bool fits = number && *number > 0 && *number <= std::numeric_limits<uint32_t>::max();
+    if (fits) request.backup_number = static_cast<uint32_t>(*number);
+    if (!fits) status = Mistake(written, "--at takes 'latest' or the number of a backup");
+  }
+  return true;
+}
+
 std::string RedisOnlyWarning(const std::vector<std::string>& names) {
   std::string text = "ignored these directives of Redis, which have no meaning here:";
   for (const std::string& name : names) text += ' ' + name;
@@ -199,7 +225,10 @@ Status ParseCommandLine(std::span<char* const> args, StartRequest& request) {
     }
     if (word.starts_with("--")) {
       const Written written = TakeFlag(args);
-      Status applied = ApplyWritten(written, request.config, redis_only);
+      Status applied;
+      if (!TakesBackup(written, request, applied)) {
+        applied = ApplyWritten(written, request.config, redis_only);
+      }
       if (!applied.ok()) return applied;
     } else if (first) {
       args = args.subspan(1);

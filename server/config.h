@@ -23,7 +23,7 @@ enum class Fsync : uint8_t {
   kNo,        // written at once, synced when the system pleases
 };
 
-// Who may use what only tests need.
+// Who may use what reaches beyond the data: DEBUG, BACKUP.
 enum class Access : uint8_t { kNo, kYes, kLocal };
 
 // One shard for each processor, 64 at most (a shard owns whole partitions, and there are 64).
@@ -67,6 +67,8 @@ struct Config {
   int64_t log_segment_bytes = 256 * kMiB;
   int64_t snapshot_log_bytes = 1024 * kMiB;
   int64_t log_queue_bytes = 64 * kMiB;
+  Access enable_backup_command = Access::kLocal;
+  int64_t backup_rate = 64 * kMiB;  // bytes a second, 0: no limit
 
   // Stock
   std::chrono::seconds hold_ttl{900};
@@ -86,10 +88,20 @@ struct Config {
 
 // What `holdfast …` was asked to do.
 struct StartRequest {
-  enum class Action : uint8_t { kRun, kHelp, kVersion, kPrintConf, kPrintCommands };
+  enum class Action : uint8_t {
+    kRun,
+    kHelp,
+    kVersion,
+    kPrintConf,
+    kPrintCommands,
+    kListBackups,
+    kRestore,
+  };
 
   Action action = Action::kRun;
   Config config;
+  std::string backups;                // the directory to list, or to restore from
+  uint32_t backup_number = 0;         // to restore; 0: the newest
   std::string config_file;            // absolute path; empty: none was named
   std::vector<std::string> warnings;  // for the log, once there is one
 };

@@ -122,6 +122,13 @@ constexpr Directive kDirectives[] = {
      kPlain,
      "Changes that may wait for the disk; above it clients are not read until the disk catches "
      "up."},
+    {kDisk, "enable-backup-command", Choice<&Config::enable_backup_command>(kAccesses), kStart,
+     kPlain,
+     "Who may use BACKUP, which writes wherever this server may: nobody, everybody, or clients of "
+     "this machine."},
+    {kDisk, "backup-rate", MemoryField{&Config::backup_rate, 0, kBytesMax}, kRunning, kPlain,
+     "Bytes a second that a backup writes at most, so that it does not crowd the log's syncs; 0 "
+     "sets no limit."},
 
     {kStock, "hold-ttl", SecondsField{&Config::hold_ttl, 1, kTenYears}, kRunning, kPlain,
      "Life of a hold when neither RESERVE nor the SKU says. At most hold-max-life."},

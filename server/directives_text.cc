@@ -49,11 +49,15 @@ constexpr std::string_view kSampleHead =
 )";
 
 constexpr std::string_view kHelpHead = R"(Usage: holdfast [file] [--directive value ...]
+       holdfast --list-backups directory
+       holdfast --restore-from directory [--at latest|number] --dir directory
        holdfast --version | --help | --print-conf | --print-commands
 
   holdfast                                  the defaults, data in the working directory
   holdfast /etc/holdfast.conf               a configuration file
   holdfast --port 7000 --dir /var/lib/sale  directives; they win over a file's
+  holdfast --restore-from /mnt/backups --dir /var/lib/sale
+                                            brings a backup back; starts no server
 
 --print-conf prints a configuration file with every directive, --print-commands the command
 table as the README has it.

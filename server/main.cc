@@ -7,6 +7,7 @@
 #include "server/commands/command_list.h"
 #include "server/config.h"
 #include "server/directives.h"
+#include "server/restore.h"
 #include "server/server.h"
 #include "server/server_log.h"
 #include "server/startup_checks.h"
@@ -21,6 +22,8 @@ int Refuse(const Status& status) {
   std::fprintf(stderr, "holdfast: %s\n", status.text().c_str());
   return 1;
 }
+
+int Done(const Status& status) { return status.ok() ? 0 : Refuse(status); }
 
 int Run(std::span<char* const> args) {
   StartRequest request;
@@ -38,6 +41,10 @@ int Run(std::span<char* const> args) {
     case StartRequest::Action::kPrintCommands:
       std::fputs(CommandListMarkdown().c_str(), stdout);
       return 0;
+    case StartRequest::Action::kListBackups:
+      return Done(PrintBackups(request));
+    case StartRequest::Action::kRestore:
+      return Done(Restore(request));
     case StartRequest::Action::kRun:
       break;
   }

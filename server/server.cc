@@ -21,6 +21,7 @@
 #include "server/server_state.h"
 #include "server/shard/shard.h"
 #include "server/version.h"
+#include "storage/backups.h"
 #include "storage/base/bytes.h"
 #include "storage/base/invariant.h"
 #include "storage/null_log.h"
@@ -108,6 +109,7 @@ struct Server::Impl {
   std::unique_ptr<NullLog> null_log;
   // Their thread writes beside the log, and wakes the loops.
   std::unique_ptr<Snapshots> snapshots;
+  std::unique_ptr<Backups> backups;
   uint64_t log_bytes_at_snapshot = 0;
   std::atomic<uint64_t> snapshot_log_bytes{0};
   // Before even that: its thread reads the log.
@@ -258,9 +260,16 @@ Status Server::Impl::FinishLoading(const Replayed& replayed) {
       *rocks_log,
       Snapshots::Options{.now = [this] { return clock->Now(); },
                          .tell = [](const std::string& line) { LogNotice("{}", line); }});
-  for (const auto& loop : loops) snapshots->AddWaker(&loop->mailbox());
+  backups = std::make_unique<Backups>(
+      *rocks_log, Backups::Options{.now = [this] { return clock->Now(); },
+                                   .tell = [](const std::string& line) { LogNotice("{}", line); }});
+  for (const auto& loop : loops) {
+    snapshots->AddWaker(&loop->mailbox());
+    backups->AddWaker(&loop->mailbox());
+  }
   snapshots->Start();
   state->snapshots = snapshots.get();
+  state->backups = backups.get();
   return Status::Ok();
 }
 
@@ -324,6 +333,7 @@ Status Server::Run() {
   }
   if (signal != 0) LogNotice("Received {}, shutting down", signal == SIGINT ? "SIGINT" : "SIGTERM");
   if (impl.snapshots) impl.snapshots->Stop();
+  if (impl.backups) impl.backups->Stop();
   for (const auto& loop : impl.loops) loop->Stop();
   for (std::thread& thread : threads) thread.join();
   if (!loaded) {

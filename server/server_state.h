@@ -23,8 +23,9 @@
 
 namespace holdfast {
 
-struct LogStats;
+class Backups;
 class SnapshotRun;
+struct LogStats;
 
 // Each has one writer, its shard.
 struct ShardStats {
@@ -72,6 +73,7 @@ struct ServerState {
 
   // What the shards are to take; null in a server that keeps nothing, and while one loads.
   std::atomic<SnapshotRun*> snapshots{nullptr};
+  std::atomic<Backups*> backups{nullptr};  // likewise
 
   // Doors to what only the whole server has. Set before the shards start; any thread. A server that
   // keeps nothing has no log_stats.

@@ -38,6 +38,11 @@ Status DataDirectory::CheckForeign() const {
   // short.
   constexpr std::array<std::string_view, 3> kHarmless = {kLockName, "witness.new", "lost+found"};
   std::error_code error;
+  if (std::filesystem::exists(path_ + "/" + std::string(kRestoringName), error)) {
+    return Status::Invalid("a restore into the data directory " + path_ +
+                           " was cut short; repeat it (holdfast --restore-from), or remove the "
+                           "directory");
+  }
   std::string stranger;
   for (std::filesystem::directory_iterator it(path_, error), end; !error && it != end;
        it.increment(error)) {

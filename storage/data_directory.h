@@ -3,13 +3,17 @@
 //   holdfast.lock   locked as long as a server has the directory
 //   witness         see storage/witness.h
 //   db/             RocksDB: see storage/database.h
+//   db.restoring/   a restore that is not done: see storage/backup_directory.h
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "storage/base/status.h"
 
 namespace holdfast {
+
+inline constexpr std::string_view kRestoringName = "db.restoring";
 
 class DataDirectory {
  public:

@@ -363,6 +363,7 @@ bool RocksLog::Congested() const { return impl_->queue.Congested(); }
 bool RocksLog::LowOnDisk() const { return impl_->space.low(); }
 const History& RocksLog::history() const { return impl_->history; }
 SnapshotStore& RocksLog::snapshots() { return *impl_->snapshots; }
+Database& RocksLog::database() { return *impl_->database; }
 
 void RocksLog::RequestSync(Index index) {
   if (index > Durable()) impl_->queue.RequestSync(index);

@@ -29,6 +29,7 @@ class FileSystem;
 
 namespace holdfast {
 
+class Database;
 class SnapshotStore;
 
 struct RocksLogOptions {
@@ -125,6 +126,8 @@ class RocksLog final : public Log {
 
   // See there for who may call what, and when.
   SnapshotStore& snapshots();
+  // For whoever copies its files.
+  Database& database();
 
   // Of the directory: drawn when it was made. The epoch is the current one after Start.
   const History& history() const;

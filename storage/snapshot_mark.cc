@@ -1,42 +1,31 @@
 #include "storage/snapshot_mark.h"
 
 #include "storage/base/bytes.h"
-#include "storage/checksum.h"
+#include "storage/sealed_row.h"
 
 namespace holdfast {
 namespace {
 
+constexpr std::string_view kWhat = "snapshot";
 constexpr std::string_view kFormat = "HFS1";
-constexpr std::string_view kAnyFormat = "HFS";
-constexpr size_t kHashBytes = 8;
 
 }  // namespace
 
 std::string EncodeSnapshotMark(const SnapshotMark& mark) {
-  std::string row(kFormat);
-  AppendInt(row, mark.number);
-  for (const Index cut : mark.cuts) AppendInt(row, cut);
-  AppendInt(row, ToUnixMs(mark.server_time));
-  AppendInt(row, mark.rows);
-  AppendInt(row, mark.keys);
-  AppendInt(row, mark.bytes);
-  AppendInt(row, Checksum(row));
-  return row;
+  std::string body;
+  AppendInt(body, mark.number);
+  for (const Index cut : mark.cuts) AppendInt(body, cut);
+  AppendInt(body, ToUnixMs(mark.server_time));
+  AppendInt(body, mark.rows);
+  AppendInt(body, mark.keys);
+  AppendInt(body, mark.bytes);
+  return SealRow(kFormat, body);
 }
 
 Status DecodeSnapshotMark(std::string_view row, SnapshotMark& out) {
-  Status damaged = Status::Damaged("the snapshot's mark is not one that I wrote");
-  if (row.size() < kFormat.size() + kHashBytes) return damaged;
-  const std::string_view hashed = row.substr(0, row.size() - kHashBytes);
-  ByteReader tail(row.substr(hashed.size()));
-  if (tail.Int<uint64_t>() != Checksum(hashed)) return damaged;
-  ByteReader reader(hashed);
-  const std::string_view format = reader.Bytes(kFormat.size());
-  if (!format.starts_with(kAnyFormat)) return damaged;
-  if (format != kFormat) {
-    return Status::Invalid("the snapshot is of format '" + std::string(format) +
-                           "', which this version does not know; start the version that wrote it");
-  }
+  std::string_view body;
+  if (Status status = OpenRow(kWhat, kFormat, row, body); !status.ok()) return status;
+  ByteReader reader(body);
   SnapshotMark mark;
   mark.number = reader.Int<uint64_t>();
   for (Index& cut : mark.cuts) cut = reader.Int<uint64_t>();
@@ -44,7 +33,7 @@ Status DecodeSnapshotMark(std::string_view row, SnapshotMark& out) {
   mark.rows = reader.Int<uint64_t>();
   mark.keys = reader.Int<uint64_t>();
   mark.bytes = reader.Int<uint64_t>();
-  if (!reader.AtEnd() || mark.number == 0) return damaged;
+  if (!reader.AtEnd() || mark.number == 0) return DamagedRow(kWhat);
   out = mark;
   return Status::Ok();
 }

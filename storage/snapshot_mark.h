@@ -1,11 +1,8 @@
 // SnapshotMark: what a complete snapshot says of itself. The meta row "snapshot"; the one atomic
-// write of it makes a snapshot the current one:
+// write of it makes a snapshot the current one. A sealed row (storage/sealed_row.h) of format
+// "HFS1":
 //
-//   format:u32 "HFS1" | number:u64 | cuts:64 x u64 | server_time:i64 | rows:u64 | keys:u64 |
-//   bytes:u64 | XXH3-64 of all before
-//
-// In every format the row begins with those four bytes and ends with that hash over the rest, so
-// that a later one is told from damage.
+//   number:u64 | cuts:64 x u64 | server_time:i64 | rows:u64 | keys:u64 | bytes:u64
 #pragma once
 
 #include <cstdint>

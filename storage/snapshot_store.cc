@@ -54,6 +54,7 @@ struct SnapshotStore::Impl {
   uint64_t last_number = 0;
   Family unfinished{};
   std::optional<SnapshotTables> tables{};  // of the unfinished one
+  std::mutex hold_current{};
 };
 
 SnapshotStore::SnapshotStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -163,6 +164,7 @@ Status SnapshotStore::Write(std::string_view key, std::string_view value) {
 Status SnapshotStore::Finish(SnapshotMark mark) {
   Impl& store = *impl_;
   Invariant(store.tables.has_value());
+  const auto still = HoldCurrent();
   if (Status status = store.Told(store.tables->MoveIntoFamily()); !status.ok()) return status;
   mark.number = store.unfinished.number();
   mark.rows = store.tables->rows();
@@ -174,6 +176,10 @@ Status SnapshotStore::Finish(SnapshotMark mark) {
   store.tables.reset();
   Family previous = std::exchange(store.current, std::move(store.unfinished));
   return previous ? store.Told(store.database.Drop(std::move(previous))) : Status::Ok();
+}
+
+std::unique_lock<std::mutex> SnapshotStore::HoldCurrent() {
+  return std::unique_lock(impl_->hold_current);
 }
 
 Status SnapshotStore::Abandon() {

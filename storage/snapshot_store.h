@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string_view>
 
 #include "storage/base/slot.h"
@@ -73,6 +74,9 @@ class SnapshotStore {
   Status Finish(SnapshotMark mark);
   // Drops the unfinished one.
   Status Abandon();
+
+  // Any thread. While it is held, no snapshot becomes the current one: Finish waits.
+  std::unique_lock<std::mutex> HoldCurrent();
 
  private:
   struct Impl;

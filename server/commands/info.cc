@@ -19,6 +19,7 @@
 #include "server/config.h"
 #include "server/shard/shard.h"
 #include "server/version.h"
+#include "storage/backups.h"
 #include "storage/rocks_log.h"
 #include "storage/snapshot_run.h"
 
@@ -106,6 +107,23 @@ uint64_t TotalKeys(const ServerState& server) {
   return keys;
 }
 
+void WriteBackups(const ServerState& server, FieldWriter& field) {
+  BackupFigures backup;
+  if (const Backups* const backups = server.backups) backup = backups->figures();
+  field("backup_in_progress", backup.running ? 1 : 0);
+  field("backup_bytes_copied", backup.bytes_copied);
+  field("backups_complete", backup.complete);
+  field("backups_failed", backup.failed);
+  field("backup_last_status", backup.last_failed ? "err" : "ok");
+  if (backup.complete == 0) return;
+  field("backup_last_number", backup.last.number);
+  field("backup_last_index", backup.last.mark.index);
+  field("backup_last_time", ToUnixMs(backup.last.mark.server_time) / 1000);
+  field("backup_last_bytes", backup.last.bytes);
+  field("backup_last_bytes_own", backup.last.bytes_own);
+  field("backup_last_ms", backup.last_took.count());
+}
+
 void WritePersistence(const CommandContext& ctx, FieldWriter& field) {
   const ServerState& server = ctx.shard.server();
   field("loading", ctx.shard.loading() ? 1 : 0);
@@ -123,6 +141,7 @@ void WritePersistence(const CommandContext& ctx, FieldWriter& field) {
   field("rdb_current_bgsave_time_sec", running.count() / 1000);
   field("rdb_saves", snapshot.complete);
   field("snapshot_bytes", snapshot.last_bytes);
+  WriteBackups(server, field);
   field("aof_enabled", server.log.Keeps() ? 1 : 0);
   field("aof_rewrite_in_progress", snapshot.running ? 1 : 0);
   // A write that fails ends the process.

@@ -1,6 +1,8 @@
 // SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF: snapshots (storage/snapshot_run.h). A snapshot also lets
-// the log behind it go, so it is what BGREWRITEAOF asks for, too.
+// the log behind it go, so it is what BGREWRITEAOF asks for, too. BACKUP: storage/backups.h.
 #include <chrono>
+#include <optional>
+#include <string>
 
 #include "protocol/words.h"
 #include "server/commands/keys.h"
@@ -8,6 +10,8 @@
 #include "server/commands/tables.h"
 #include "server/server_state.h"
 #include "server/shard/router.h"
+#include "storage/backups.h"
+#include "storage/base/parse_int.h"
 #include "storage/snapshot_run.h"
 
 namespace holdfast {
@@ -15,6 +19,8 @@ namespace {
 
 constexpr std::string_view kKeepsNothing =
     "ERR this server keeps nothing on disk: it was started with appendonly no";
+
+constexpr int64_t kBackupsMax = 1'000'000;
 
 SnapshotRun* SnapshotsOf(CommandContext& ctx) {
   SnapshotRun* const snapshots = ctx.shard.server().snapshots;
@@ -28,7 +34,10 @@ void CmdSave(CommandContext& ctx, Args) {
   if (snapshots == nullptr) return;
   const uint32_t number = snapshots->Begin(false);
   if (number == 0) return ctx.reply.Error("ERR Background save already in progress");
-  ctx.router.snapshot_walk().AnswerWhenComplete(*ctx.client, number);
+  ctx.router.late_replies().Await(*ctx.client, [snapshots, number]() -> std::optional<std::string> {
+    if (snapshots->finished() < number) return std::nullopt;
+    return std::string(kOkReply);
+  });
 }
 
 void CmdBgSave(CommandContext& ctx, Args args) {
@@ -57,7 +66,83 @@ void CmdLastSave(CommandContext& ctx, Args) {
   ctx.reply.Integer(ToUnixMs(last) / 1000);
 }
 
+constexpr std::string_view kBackupRefusal =
+    "ERR BACKUP command not allowed. If the enable-backup-command option is set to \"local\", you "
+    "can run it from a local connection, otherwise you need to set this option in the "
+    "configuration file, and then restart the server.";
+
+std::string BackupReply(RespVersion version, const BackupJob& job) {
+  std::string reply;
+  RespWriter writer(reply, version);
+  if (!job.status().ok()) {
+    writer.Error("ERR the backup failed: " + job.status().text());
+    return reply;
+  }
+  const BackupInfo& made = job.made();
+  writer.Map(6);
+  const auto field = [&](std::string_view name, auto value) {
+    writer.Bulk(name);
+    writer.Integer(static_cast<int64_t>(value));
+  };
+  field("number", made.number);
+  field("index", made.mark.index);
+  field("bytes", made.bytes);
+  field("bytes-own", made.bytes_own);
+  field("ms", job.took().count());
+  field("backups", job.kept());
+  return reply;
+}
+
+bool ParseBackup(CommandContext& ctx, Args args, BackupRequest& request) {
+  request.directory = args[1];
+  if (args.size() == 2) return true;
+  const auto keep = args.size() == 4 ? ParseInt64(args[3]) : std::nullopt;
+  if (args.size() != 4 || !EqualsIgnoreCase(args[2], "KEEP")) {
+    ctx.reply.Error(kSyntaxError);
+  } else if (!keep || *keep < 1 || *keep > kBackupsMax) {
+    ctx.reply.Error("ERR KEEP takes how many backups stay, 1 to 1000000");
+  } else {
+    request.keep = static_cast<uint32_t>(*keep);
+    return true;
+  }
+  return false;
+}
+
+// Nobody else waits meanwhile.
+void CmdBackup(CommandContext& ctx, Args args) {
+  const Access access = ctx.shard.config().enable_backup_command;
+  if (access == Access::kNo || (access == Access::kLocal && !ctx.client->local)) {
+    return ctx.reply.Error(kBackupRefusal);
+  }
+  Backups* const backups = ctx.shard.server().backups;
+  if (backups == nullptr) return ctx.reply.Error(kKeepsNothing);
+  BackupRequest request;
+  if (!ParseBackup(ctx, args, request)) return;
+  if (!request.directory.starts_with('/') || request.directory.find('\0') != std::string::npos) {
+    return ctx.reply.Error("ERR the directory of the backups must be an absolute path");
+  }
+  request.bytes_per_second = static_cast<uint64_t>(ctx.shard.config().backup_rate);
+  const auto job = backups->Begin(std::move(request));
+  if (job == nullptr) return ctx.reply.Error("ERR Backup already in progress");
+  ctx.router.late_replies().Await(
+      *ctx.client, [job, version = ctx.client->resp]() -> std::optional<std::string> {
+        if (!job->done()) return std::nullopt;
+        return BackupReply(version, *job);
+      });
+}
+
 constexpr CommandSpec kCommands[] = {
+    {.name = "BACKUP",
+     .run = CmdBackup,
+     .arity = -2,
+     .flags = kAdmin | kNoScript | kNoMulti,
+     .home = Home::kLater,
+     .group = "server",
+     .since = "0.1.0",
+     .args = "directory [KEEP count]",
+     .summary =
+         "Copy what is new on disk into a directory of backups and wait until it is checked; "
+         "nobody else waits."},
     {.name = "SAVE",
      .run = CmdSave,
      .arity = 1,

@@ -33,6 +33,7 @@ Router::Router(Shard& shard, Post& post)
       transactions_(*this, shard, groups_),
       observers_(*this, shard),
       snapshot_walk_(*this, shard),
+      late_replies_(*this),
       outboxes_(static_cast<size_t>(shard.server().map.shards())) {}
 
 void Router::Add(Client& client) {
@@ -368,6 +369,7 @@ void Router::Work() {
   if (retry_) RetryVisits();
   shard_.Sweep();
   snapshot_walk_.Work();
+  late_replies_.Work();
 }
 
 void Router::EndTurn() {

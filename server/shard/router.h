@@ -26,6 +26,7 @@
 #include "server/shard/client.h"
 #include "server/shard/group_part.h"
 #include "server/shard/groups.h"
+#include "server/shard/late_replies.h"
 #include "server/shard/letters.h"
 #include "server/shard/observers.h"
 #include "server/shard/request.h"
@@ -67,7 +68,7 @@ class Router {
 
   Transactions& transactions() { return transactions_; }
   Observers& observers() { return observers_; }
-  SnapshotWalk& snapshot_walk() { return snapshot_walk_; }
+  LateReplies& late_replies() { return late_replies_; }
   // Sends the client what is no reply.
   void Push(Client& client, std::string_view bytes);
 
@@ -141,6 +142,7 @@ class Router {
   Transactions transactions_;
   Observers observers_;
   SnapshotWalk snapshot_walk_;
+  LateReplies late_replies_;
   absl::flat_hash_map<uint64_t, Client*> clients_;
   std::vector<Client*> dirty_;
   std::vector<Client*> gated_;

@@ -30,7 +30,6 @@ SlotList SnapshotWalk::Slots() const {
 bool SnapshotWalk::HasWork() const {
   const SnapshotRun* const run = shard_.server().snapshots;
   if (run == nullptr) return false;
-  if (HasAnswers(*run)) return true;
   switch (stage_) {
     case Stage::kIdle:
       return run->wanted() != 0 && run->wanted() != number_;
@@ -45,30 +44,9 @@ bool SnapshotWalk::HasWork() const {
   return false;
 }
 
-void SnapshotWalk::AnswerWhenComplete(const Client& client, uint32_t number) {
-  waiting_.push_back({.client = {.client = client.id,
-                                 .ticket = client.gather->ticket,
-                                 .part = 0,
-                                 .shard = shard_.id()},
-                      .number = number});
-}
-
-bool SnapshotWalk::HasAnswers(const SnapshotRun& run) const {
-  return !waiting_.empty() && waiting_.front().number <= run.finished();
-}
-
-void SnapshotWalk::Answer(const SnapshotRun& run) {
-  while (HasAnswers(run)) {
-    router_.TakeReply({.to = waiting_.front().client, .gate = 0}, kOkReply);
-    waiting_.erase(waiting_.begin());
-  }
-}
-
 void SnapshotWalk::Work() {
-  if (!HasWork()) return;
-  SnapshotRun& run = *shard_.server().snapshots.load();
-  Answer(run);
   if (!HasWork() || stage_ == Stage::kCut) return;
+  SnapshotRun& run = *shard_.server().snapshots.load();
   if (run.wanted() != number_) {  // a new one, or the old one was given up
     taking_.reset();
     number_ = run.wanted();

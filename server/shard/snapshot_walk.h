@@ -12,10 +12,7 @@
 
 #include <cstdint>
 #include <optional>
-#include <vector>
 
-#include "server/shard/client.h"
-#include "server/shard/letters.h"
 #include "server/shard/shard.h"
 #include "storage/core/partition_snapshot.h"
 
@@ -27,9 +24,6 @@ class SnapshotRun;
 class SnapshotWalk {
  public:
   SnapshotWalk(Router& router, Shard& shard) : router_(router), shard_(shard) {}
-
-  // The client, who waits (Home::kLater), is answered when snapshot `number` is complete.
-  void AnswerWhenComplete(const Client& client, uint32_t number);
 
   // A slice, if there is anything to take.
   void Work();
@@ -48,13 +42,6 @@ class SnapshotWalk {
     kTakes,
   };
 
-  struct Waiting {
-    ReturnAddress client;
-    uint32_t number;
-  };
-
-  bool HasAnswers(const SnapshotRun& run) const;
-  void Answer(const SnapshotRun& run);
   void Cut(SnapshotRun& run);
   void NextPartition(SnapshotRun& run);
   SlotList Slots() const;
@@ -67,7 +54,6 @@ class SnapshotWalk {
   uint32_t number_ = 0;  // that is being taken, or was taken last
   Partition partition_ = 0;
   std::optional<PartitionSnapshot> taking_;
-  std::vector<Waiting> waiting_;  // in the order of their numbers
 };
 
 }  // namespace holdfast

@@ -88,6 +88,23 @@ TEST_F(CommandLine, AsksForHelpVersionOrTheSampleFile) {
   EXPECT_EQ(request_.action, StartRequest::Action::kPrintConf);
 }
 
+TEST_F(CommandLine, NamesABackupToRestoreAndWhereTo) {
+  ASSERT_TRUE(Parse({"--restore-from", "/b", "--at", "7", "--dir", "/d"}).ok());
+  EXPECT_EQ(request_.action, StartRequest::Action::kRestore);
+  EXPECT_EQ(request_.backups, "/b");
+  EXPECT_EQ(request_.backup_number, 7U);
+  EXPECT_EQ(request_.config.dir, "/d");
+  ASSERT_TRUE(Parse({"--restore-from", "/b", "--at", "latest"}).ok());
+  EXPECT_EQ(request_.backup_number, 0U);
+  ASSERT_TRUE(Parse({"--list-backups", "/b"}).ok());
+  EXPECT_EQ(request_.action, StartRequest::Action::kListBackups);
+  EXPECT_EQ(MistakeAt({"--restore-from"}), "command line: --restore-from takes one value");
+  for (const char* at : {"0", "-1", "soon", "4294967296"}) {
+    EXPECT_EQ(MistakeAt({"--restore-from", "/b", "--at", at}),
+              "command line: --at takes 'latest' or the number of a backup");
+  }
+}
+
 TEST_F(CommandLine, MistakesNameTheRemedy) {
   EXPECT_EQ(MistakeAt({"--prot", "1"}),
             "command line: '--prot' is not a directive; did you mean '--port'?");
