@@ -18,6 +18,7 @@ namespace holdfast {
 namespace {
 
 namespace fs = std::filesystem;
+using Millis = std::chrono::milliseconds;
 
 class BackupsTest : public SnapshotTest {
  protected:
@@ -42,7 +43,7 @@ class BackupsTest : public SnapshotTest {
   std::shared_ptr<const BackupJob> Run(uint32_t keep = 0) {
     auto job = backups_->Begin({.directory = backup_dir_, .keep = keep, .bytes_per_second = 0});
     if (job == nullptr) return job;
-    while (!job->done()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    while (!job->done()) std::this_thread::sleep_for(Millis(1));
     return job;
   }
 
@@ -306,13 +307,29 @@ TEST_F(BackupsTest, AStopGivesTheRunningOneUp) {
   Begin();
   Take(MakeRows("taken", 4000, 4000), 0);
   const auto job =
-      backups_->Begin({.directory = backup_dir_, .keep = 0, .bytes_per_second = uint64_t{1} << 20});
+      backups_->Begin({.directory = backup_dir_, .keep = 0, .bytes_per_second = uint64_t{8} << 20});
   EXPECT_EQ(Run(), nullptr);  // one at a time
+  while (backups_->figures().bytes_copied == 0) std::this_thread::sleep_for(Millis(1));
   backups_->Stop();
   ASSERT_TRUE(job->done());
   EXPECT_FALSE(job->status().ok());
   MakeBackups();
   EXPECT_TRUE(Run()->status().ok());
+}
+
+TEST_F(BackupsTest, NoSnapshotBecomesTheCurrentOneWhileOneIsMade) {
+  Begin();
+  std::atomic<bool> taken{false};
+  auto held = snapshots().HoldCurrent();
+  std::thread snapshot([&] {
+    Take(MakeRows("taken", 10), 0);
+    taken = true;
+  });
+  std::this_thread::sleep_for(Millis(100));
+  EXPECT_FALSE(taken);
+  held.unlock();
+  snapshot.join();
+  EXPECT_TRUE(taken);
 }
 
 }  // namespace
