@@ -42,6 +42,8 @@ rocksdb::DBOptions DbOptions() {
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   // After a failed write nobody knows what the disk holds: RocksDB must not try to go on by itself.
   options.max_bgerror_resume_count = 0;
+  // Nobody reads these files, but a disk that fails has failed.
+  options.fail_if_options_file_error = true;
   options.max_background_jobs = 2;
   options.max_open_files = kOpenTables;
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
