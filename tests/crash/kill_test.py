@@ -2,26 +2,30 @@
 
 import os
 import shutil
+import time
 import unittest
 
-from crash_case import CrashCase
+from crash_case import CrashCase, Filler, LIVES_MOST, rounds, take_snapshot
+from harness import eventually
 
-ROUNDS = int(os.environ.get("HOLDFAST_CRASH_ROUNDS", "20"))
+ROUNDS = rounds(50)
 
 
 class Kill(CrashCase):
     def test_whatever_was_acknowledged_survives_every_kill(self):
-        self.open_sale()
-        for _ in range(ROUNDS):
-            self.sell_until_killed()
-            self.assert_kept()
-        self.server.kill()
-        self.assert_kept(everything=True)
-        self.assertGreater(self.oracle.acknowledged(), 5 * ROUNDS, "too little was sold to prove anything")
+        for first in range(0, ROUNDS, LIVES_MOST):
+            self.open_sale()
+            lives = min(LIVES_MOST, ROUNDS - first)
+            for _ in range(lives):
+                self.sell_until_killed(longest=0.3)
+                self.assert_kept()
+            self.server.kill()
+            self.assert_kept(everything=True)
+            self.assertGreater(self.oracle.acknowledged(), 5 * lives, "too little was sold to prove anything")
 
     def test_kills_in_the_middle_of_starts_lose_nothing(self):
         self.open_sale()
-        for _ in range(3):
+        for _ in range(rounds(3)):
             self.sell_until_killed(longest=0.2)
             for _ in range(4):
                 self.die_while_starting()
@@ -29,15 +33,39 @@ class Kill(CrashCase):
 
     def test_kills_in_the_middle_of_snapshots_lose_nothing(self):
         self.open_sale("--log-segment-bytes", "1mb")
-        for _ in range(ROUNDS // 2):
-            self.sell_until_killed(snapshots=True)
+        lives = rounds(8)
+        for _ in range(lives):
+            self.sell_until_killed(take_snapshot)
             if self.rng.random() < 0.3:
                 self.die_while_starting()
             self.assert_kept()
         self.server.kill()
         self.assert_kept(everything=True)
         self.assertIn("DB loaded from snapshot", self.server.log())
-        self.assertGreater(self.server.log().count("Snapshot complete"), ROUNDS // 2)
+        self.assertGreater(self.server.log().count("Snapshot complete"), lives)
+
+    def test_kills_while_the_log_is_trimmed_lose_nothing(self):
+        self.open_sale("--log-segment-bytes", "1mb")
+        cut_short = 0
+        for _ in range(rounds(12)):
+            filler = Filler(value_bytes=250_000)
+            with self.everybody_buys(filler):
+                eventually(lambda: self.segments() > 6)
+                filler.value_bytes = 1
+                before = self.segments()
+                self.assertEqual(self.save(), "OK")
+                # Segment after segment goes now, some milliseconds each.
+                time.sleep(self.rng.uniform(0, 0.15))
+            self.assert_kept()
+            cut_short += 3 < self.segments() < before
+        self.assertGreater(cut_short, 0, "no kill came between the first segment's end and the last one's")
+        self.assertEqual(self.save(), "OK")
+        eventually(lambda: self.segments() < 4)
+        self.server.kill()
+        self.assert_kept(everything=True)
+
+    def segments(self):
+        return int(self.info("log")["log_segments"])
 
     def test_the_number_of_shards_may_change_between_lives(self):
         self.open_sale()

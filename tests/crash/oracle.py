@@ -42,10 +42,13 @@ class Fact:
 
 
 class Ask:
-    """A command about a hold, as it was sent."""
+    """A command about a hold, as it was sent; nothing was due before `grace_until`."""
 
-    def __init__(self, verb, ttl_ms=0):
-        self.verb, self.ttl_ms, self.sent_ms = verb, ttl_ms, now_ms()
+    def __init__(self, verb, ttl_ms, grace_until):
+        self.verb, self.ttl_ms, self.grace_until, self.sent_ms = verb, ttl_ms, grace_until, now_ms()
+
+    def too_late_for(self, fact):
+        return self.sent_ms > max(fact.latest, self.grace_until) + CLOCK_SLACK_MS
 
 
 class Hold:
@@ -61,7 +64,7 @@ class Hold:
             if ask.verb == "RESERVE":
                 return [None, self._held(ask, now)]
             return [Fact("RELEASED")] if ask.verb == "RELEASE" else [None]
-        if before in FINAL or ask.verb == "RESERVE":
+        if before in FINAL or ask.verb == "RESERVE" or ask.too_late_for(fact):
             return [fact]
         if ask.verb == "EXTEND":
             asked = self._held(ask, now)
@@ -92,13 +95,18 @@ class Hold:
             return False
         return seen.state != "HELD" or expected.earliest <= seen.earliest <= expected.latest
 
-    def answered(self, seen, now):
+    def answered(self, seen, now, due_by):
         """Takes the answer to the oldest command; False if no server that keeps its word could give it."""
         expected = self.outcomes(self.known, self.asked.pop(0), now)
         if seen and seen.state == "EXPIRED":
             expected.append(self.known)  # time came first
-        self.known, honest = seen, any(self.fits(seen, fact, now) for fact in expected)
+        self.known, honest = seen, any(self.fits(seen, fact, due_by) for fact in expected)
         return honest
+
+    def refused(self):
+        """No room to grow, says the answer to the oldest command; False if it needed none."""
+        self.asked.pop(0)
+        return self.known is None
 
     def __repr__(self):
         return "hold %s on %s (%d units): known %s, unanswered %s" % (
@@ -147,6 +155,11 @@ class Notebook:
         self.touched, self.fresh_refs = {}, []  # since the last check; touched: a set in order
         self.sessions = Sessions(buyer)
         self.problems = []
+        self.died_at = self.grace_until = 0  # of the server's last death and start; unix ms
+
+    def due_by(self, now):
+        """The latest instant at which a hold could fall due until now: in the grace none does."""
+        return now if now >= self.grace_until else self.died_at
 
     def new_hold(self, sku, name, units):
         hold = Hold(sku, name, units)
@@ -154,7 +167,7 @@ class Notebook:
         return hold
 
     def ask(self, hold, verb, ttl_ms=0):
-        hold.asked.append(Ask(verb, ttl_ms))
+        hold.asked.append(Ask(verb, ttl_ms, self.grace_until))
         self.touched[hold] = None
 
     def new_ref(self, sku, name, delta):
@@ -204,6 +217,7 @@ class Oracle:
         self._check_sums(client, problems)
         for notes in self.notebooks:
             notes.touched, notes.fresh_refs = {}, []
+            notes.died_at, notes.grace_until = self.killed_at, grace_until
         # While the server ran, they heard it contradict itself.
         return [text for heard in (self.watch, *self.notebooks) for text in heard.problems] + problems
 

@@ -152,11 +152,13 @@ class Shadow {
     if (from < 0 || to < 0) Give("cannot open a file for copying");
     struct stat before {};
     if (fstat(to, &before) != 0 ||
-        ftruncate(to, std::min({before.st_size, pending.least_size, pending.size})) != 0 ||
-        ftruncate(to, pending.size) != 0) {
-      Give("cannot resize a shadow file");
+        ftruncate(to, std::min({before.st_size, pending.least_size, pending.size})) != 0) {
+      Give("cannot cut a shadow file");
     }
+    // The size grows with the bytes: a kill in the middle of this leaves a shorter file, as a power
+    // loss in the middle of a sync does, not one that ends in zeros.
     for (const Range& range : pending.dirty) Copy(from, to, range);
+    if (ftruncate(to, pending.size) != 0) Give("cannot resize a shadow file");
     close(from);
     close(to);
   }

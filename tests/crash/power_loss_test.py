@@ -1,11 +1,10 @@
 """Power losses under load: kill -9 spares what the system has not yet written, the shim under the server does not."""
 
-import os
 import unittest
 
-from crash_case import CrashCase
+from crash_case import CrashCase, Filler, rounds, take_snapshot
 
-ROUNDS = int(os.environ.get("HOLDFAST_POWER_LOSS_ROUNDS", "5"))
+ROUNDS = rounds(5)
 
 
 class PowerLoss(CrashCase):
@@ -37,10 +36,10 @@ class PowerLoss(CrashCase):
             self.lose_power()
             self.assert_kept(everything=True)
 
-    def test_a_power_loss_in_the_middle_of_snapshots_loses_nothing(self):
+    def test_a_power_loss_in_the_middle_of_snapshots_and_of_trimming_the_log_loses_nothing(self):
         self.open_sale("--log-segment-bytes", "1mb", power_loss=True)
         for _ in range(ROUNDS):
-            self.sell_until_killed(snapshots=True)
+            self.sell_until_killed(take_snapshot, Filler(value_bytes=250_000))
             self.lose_power()
             self.assert_kept()
         self.assertIn("DB loaded from snapshot", self.server.log())

@@ -11,11 +11,11 @@ OPEN_HOLDS = 200  # of one buyer; beyond them only what ends holds
 
 
 class Buyer(threading.Thread):
-    """One connection, one notebook, until the connection is lost."""
+    """One connection, one notebook, until the connection is lost. Without `sessions`: stock alone."""
 
-    def __init__(self, server, notes, skus, rng):
+    def __init__(self, server, notes, skus, rng, sessions=True):
         super().__init__(daemon=True)
-        self.server, self.notes, self.skus, self.rng = server, notes, skus, rng
+        self.server, self.notes, self.skus, self.rng, self.sessions = server, notes, skus, rng, sessions
         self.open = [hold for hold in notes.holds if hold.known and hold.known.state == "HELD"]
 
     def run(self):
@@ -23,7 +23,8 @@ class Buyer(threading.Thread):
             with contextlib.closing(Client(self.server.port)) as client:
                 while True:
                     self._buy(client)
-                    self._use_session(client)
+                    if self.sessions:
+                        self._use_session(client)
         except OSError:
             pass  # the crash; what is unanswered stays so in the notebook
         except Exception as error:  # a thread's own would go unseen
@@ -73,19 +74,22 @@ class Buyer(threading.Thread):
         return words, lambda words, reply: self._take(hold, words, reply)
 
     def _take(self, hold, words, reply):
-        before, now = hold.known, now_ms()
-        if isinstance(reply, ReplyError):
-            seen = None if reply.code == "NOHOLD" else Fact(str(reply))
+        before, now, seen = hold.known, now_ms(), None
+        if isinstance(reply, ReplyError) and reply.code == "MISCONF":
+            honest = hold.refused()
         else:
-            seen = self._fact(words[0], reply)
-        if not hold.answered(seen, now):
+            seen = self._seen(words[0], reply)
+            honest = hold.answered(seen, now, self.notes.due_by(now))
+        if not honest:
             self.notes.problems.append("%s answers %s, known was %s" % (" ".join(map(str, words)), reply, before))
         if (seen is None or seen.state != "HELD") and not hold.asked and hold in self.open:
             self.open.remove(hold)
         return before is None and seen is not None
 
     @staticmethod
-    def _fact(verb, reply):
+    def _seen(verb, reply):
+        if isinstance(reply, ReplyError):
+            return None if reply.code == "NOHOLD" else Fact(str(reply))
         status = str(reply[0])
         if status in ("SOLDOUT", "SHORT"):
             return None
@@ -95,6 +99,8 @@ class Buyer(threading.Thread):
         return Fact(status, deadline, deadline)
 
     def _take_adjusted(self, ref, reply):
+        if isinstance(reply, ReplyError) and reply.code == "MISCONF":
+            return False  # asked again by the next check
         ref.applied = 0 if isinstance(reply, ReplyError) else reply[1]
         if ref.applied != ref.delta:
             self.notes.problems.append("ref %s of %s (%d): %s" % (ref.name, ref.sku, ref.delta, reply))

@@ -13,8 +13,8 @@ import time
 import unittest
 
 from harness import BINARY, Client, Server, free_port
+from machine import Machine, SHIM as MACHINE_SHIM, SKIP
 
-WALL_CLOCK_SHIM = os.environ.get("HOLDFAST_WALL_CLOCK_SHIM")
 NOBODY = 65534
 DAY_SECONDS = 86400
 
@@ -281,12 +281,13 @@ class Stop(StartCase):
         self.assertEqual(self.call(server, "STOCK.AVAIL", "mask"), [10**6 - 500])
 
 
-@unittest.skipUnless(WALL_CLOCK_SHIM, "the shim cannot stand before a sanitizer's runtime")
+@unittest.skipUnless(MACHINE_SHIM, SKIP)
 class Clock(StartCase):
     def at(self, offset_seconds):
         """A server on a machine whose wall clock is wrong by so much."""
-        return self.new_server(environment={
-            "LD_PRELOAD": WALL_CLOCK_SHIM, "HOLDFAST_WALL_CLOCK_OFFSET_SECONDS": str(offset_seconds)})
+        machine = Machine(self.path("machine"))
+        machine.set_wall_clock(offset_seconds * 1000)
+        return self.new_server(environment=machine.environment())
 
     def test_a_clock_more_than_a_day_back_is_refused_until_accepted(self):
         server = self.at(2 * DAY_SECONDS).start()
