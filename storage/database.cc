@@ -51,6 +51,7 @@ rocksdb::DBOptions DbOptions() {
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.skip_stats_update_on_db_open = true;
+  options.fail_if_options_file_error = false;  // see NoOptionsFile
   return options;
 }
 
@@ -121,10 +122,29 @@ class Database::Listener : public rocksdb::EventListener {
   std::atomic<uint64_t> stalls_{0};
 };
 
+// RocksDB writes down its options anew whenever a family comes or goes, and every writer waits
+// until that file, which nobody reads, is made, synced, read back and named: 5 to 20 ms. Refused,
+// it goes on without.
+class Database::NoOptionsFile : public rocksdb::FileSystemWrapper {
+ public:
+  explicit NoOptionsFile(const std::shared_ptr<rocksdb::FileSystem>& disk)
+      : FileSystemWrapper(disk ? disk : rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "NoOptionsFile"; }
+
+  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* out,
+                                    rocksdb::IODebugContext* debug) override {
+    if (std::filesystem::path(name).filename().string().starts_with("OPTIONS-")) {
+      return rocksdb::IOStatus::NotSupported("no options file is kept");
+    }
+    return FileSystemWrapper::NewWritableFile(name, options, out, debug);
+  }
+};
+
 Database::Database(DatabaseOptions options)
-    : options_(std::move(options)), listener_(std::make_shared<Listener>(options_.fatal)) {
-  if (options_.file_system) env_ = rocksdb::NewCompositeEnv(options_.file_system);
-}
+    : options_(std::move(options)),
+      listener_(std::make_shared<Listener>(options_.fatal)),
+      env_(rocksdb::NewCompositeEnv(std::make_shared<NoOptionsFile>(options_.file_system))) {}
 
 Database::~Database() = default;
 
@@ -138,7 +158,7 @@ Status Database::Open(DatabaseOptions options, std::unique_ptr<Database>& out) {
 Status Database::OpenDb() {
   rocksdb::DBOptions db_options = DbOptions();
   db_options.listeners.push_back(listener_);
-  if (env_) db_options.env = env_.get();
+  db_options.env = env_.get();
   std::vector<std::string> names = {rocksdb::kDefaultColumnFamilyName};
   std::error_code error;
   if (std::filesystem::exists(options_.path + "/CURRENT", error)) {

@@ -88,6 +88,7 @@ class Database {
 
  private:
   class Listener;
+  class NoOptionsFile;
 
   explicit Database(DatabaseOptions options);
   Status OpenDb();

@@ -136,6 +136,14 @@ TEST_F(SnapshotStoreTest, EachReplacesTheOneBeforeAndItsBytesAreGone) {
   EXPECT_EQ(mark_.number, 6U);
 }
 
+// RocksDB would hold every writer up, the log's thread too, until it is written and synced.
+TEST_F(SnapshotStoreTest, NoOptionsFileIsWrittenWhenFamiliesComeAndGo) {
+  Load();
+  Take(MakeRows("first", 10), 0);
+  Take(MakeRows("second", 10), 0);
+  EXPECT_EQ(FilesThatBegin("OPTIONS-"), std::vector<std::string>());
+}
+
 TEST_F(SnapshotStoreTest, BehindItTheLogCanGo) {
   RocksLogOptions options = SnapshotOptions();
   options.segment_bytes = 64 << 10;

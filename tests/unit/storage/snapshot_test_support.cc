@@ -97,11 +97,11 @@ std::vector<std::string> SnapshotTest::FamilyNames() {
   return names;
 }
 
-std::vector<std::string> SnapshotTest::StrayTables() const {
+std::vector<std::string> SnapshotTest::FilesThatBegin(const std::string& beginning) const {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(dir_ + "/db")) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with("snap-")) names.push_back(name);
+    if (name.starts_with(beginning)) names.push_back(name);
   }
   return names;
 }

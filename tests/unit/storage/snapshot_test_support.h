@@ -36,7 +36,8 @@ class SnapshotTest : public RocksLogTest {
 
   // Names of what lies in the database, of families and of files.
   std::vector<std::string> FamilyNames();
-  std::vector<std::string> StrayTables() const;
+  std::vector<std::string> FilesThatBegin(const std::string& beginning) const;
+  std::vector<std::string> StrayTables() const { return FilesThatBegin("snap-"); }
   uint64_t DirectoryBytes() const;
 
   SnapshotMark mark_;
