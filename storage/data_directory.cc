@@ -58,22 +58,29 @@ Status DataDirectory::CheckForeign() const {
                          "'); set 'dir' to an empty or new directory");
 }
 
-Status DataDirectory::Lock() {
+Status DataDirectory::Lock(int flags, std::string_view what_to_do) {
   const std::string name = path_ + "/" + std::string(kLockName);
-  lock_fd_ = open(name.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0640);
+  lock_fd_ = open(name.c_str(), flags | O_CLOEXEC, 0640);
   if (lock_fd_ < 0) {
-    return Status::Invalid(
-        Status::FromErrno("cannot write to the data directory: " + name, errno).text());
+    const bool makes = (flags & O_CREAT) != 0;
+    // A copy of a directory need not have one, and nobody serves what has none.
+    if (errno == ENOENT && !makes) return Status::Ok();
+    const std::string cannot = makes ? "cannot write to the data directory: " : "cannot lock ";
+    return Status::Invalid(Status::FromErrno(cannot + name, errno).text());
   }
   if (flock(lock_fd_, LOCK_EX | LOCK_NB) == 0) return Status::Ok();
   if (errno != EWOULDBLOCK) return Status::FromErrno("locking " + name, errno);
   return Status::Busy("the data directory " + path_ +
-                      " is in use by another Holdfast; stop it, or set 'dir' to another directory");
+                      " is in use by another Holdfast; stop it, or " + std::string(what_to_do));
+}
+
+void DataDirectory::SetPath(const std::string& path) {
+  path_ = path;
+  while (path_.size() > 1 && path_.ends_with('/')) path_.pop_back();
 }
 
 Status DataDirectory::Open(const std::string& path) {
-  path_ = path;
-  while (path_.size() > 1 && path_.ends_with('/')) path_.pop_back();
+  SetPath(path);
   if (mkdir(path_.c_str(), 0750) == 0) {
     if (Status status = SyncDirectoryOf(path_); !status.ok()) return status;
   } else if (errno != EEXIST) {
@@ -85,7 +92,23 @@ Status DataDirectory::Open(const std::string& path) {
     return Status::Invalid("the data directory " + path_ + " is not a directory");
   }
   if (Status status = CheckForeign(); !status.ok()) return status;
-  return Lock();
+  return Lock(O_RDWR | O_CREAT, "set 'dir' to another directory");
+}
+
+Status DataDirectory::OpenExisting(const std::string& path, bool may_write) {
+  SetPath(path);
+  std::error_code error;
+  const auto kind = std::filesystem::status(path_, error).type();
+  if (kind == std::filesystem::file_type::not_found) {
+    return Status::NotFound("there is no directory " + path_);
+  }
+  if (kind != std::filesystem::file_type::directory) {
+    return Status::Invalid(path_ + " is not a directory");
+  }
+  if (!std::filesystem::exists(witness(), error) && !std::filesystem::exists(db(), error)) {
+    return Status::Invalid(path_ + " is no data directory: it holds neither 'witness' nor 'db'");
+  }
+  return Lock(may_write ? O_RDWR | O_CREAT : O_RDONLY, "work on a copy");
 }
 
 }  // namespace holdfast

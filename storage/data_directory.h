@@ -28,12 +28,19 @@ class DataDirectory {
   // ours.
   Status Open(const std::string& path);
 
+  // Only what is there, and a server has left: the lock is taken as well, but nothing is made (with
+  // `may_write`, the lock file). kNotFound: no such directory. kInvalid: it holds no data of ours.
+  // kBusy: a server has it.
+  Status OpenExisting(const std::string& path, bool may_write);
+
+  const std::string& path() const { return path_; }
   std::string db() const { return path_ + "/db"; }
   std::string witness() const { return path_ + "/witness"; }
 
  private:
   Status CheckForeign() const;
-  Status Lock();
+  void SetPath(const std::string& path);
+  Status Lock(int flags, std::string_view what_to_do);
 
   std::string path_;
   int lock_fd_ = -1;

@@ -1,7 +1,10 @@
 #include "storage/database.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <cstdarg>
+#include <cstdio>
 #include <filesystem>
 #include <limits>
 #include <optional>
@@ -11,6 +14,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 #include <rocksdb/listener.h>
+#include <rocksdb/sst_file_reader.h>
 #include <rocksdb/table.h>
 
 #include "storage/base/parse_int.h"
@@ -19,11 +23,18 @@
 namespace holdfast {
 namespace {
 
-constexpr std::string_view kLogPrefix = "log-";
-constexpr std::string_view kSnapshotPrefix = "snap-";
+constexpr auto kFamilyKinds = {FamilyKind::kLog, FamilyKind::kSnapshot, FamilyKind::kCut};
 
 std::string_view PrefixOf(FamilyKind kind) {
-  return kind == FamilyKind::kLog ? kLogPrefix : kSnapshotPrefix;
+  switch (kind) {
+    case FamilyKind::kLog:
+      return "log-";
+    case FamilyKind::kSnapshot:
+      return "snap-";
+    case FamilyKind::kCut:
+      return "cut-";
+  }
+  return {};
 }
 
 // So many full memtables of the log may wait for the disk before RocksDB would slow writes: 128 MB
@@ -33,27 +44,6 @@ constexpr int kMemtables = 8;
 // Tables that RocksDB keeps open for later. Nobody reads while the server serves, and taking over a
 // snapshot opens up to a quarter of these while every writer waits.
 constexpr int kOpenTables = 256;
-
-rocksdb::DBOptions DbOptions() {
-  rocksdb::DBOptions options;
-  options.create_if_missing = true;
-  // The default drops acknowledged records that follow a flipped bit, without a word. This one
-  // takes only an incomplete end for what a crash leaves.
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  // After a failed write nobody knows what the disk holds: RocksDB must not try to go on by itself.
-  options.max_bgerror_resume_count = 0;
-  // Nobody reads these files, but a disk that fails has failed.
-  options.fail_if_options_file_error = true;
-  options.max_background_jobs = 2;
-  options.max_open_files = kOpenTables;
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  options.keep_log_file_num = 4;
-  options.stats_dump_period_sec = 0;
-  options.stats_persist_period_sec = 0;
-  options.skip_stats_update_on_db_open = true;
-  options.fail_if_options_file_error = false;  // see NoOptionsFile
-  return options;
-}
 
 rocksdb::ColumnFamilyOptions RowsOptions(uint64_t memtable_bytes) {
   rocksdb::ColumnFamilyOptions options;
@@ -81,7 +71,7 @@ rocksdb::ColumnFamilyOptions MetaOptions() {
 
 // The kind and number in a family's name; nothing for a stranger's, or one that we would not write.
 std::optional<std::pair<FamilyKind, uint64_t>> ParseName(std::string_view name) {
-  for (const FamilyKind kind : {FamilyKind::kLog, FamilyKind::kSnapshot}) {
+  for (const FamilyKind kind : kFamilyKinds) {
     if (!name.starts_with(PrefixOf(kind))) continue;
     const auto number = ParseUint64(name.substr(PrefixOf(kind).size()));
     if (number) return std::pair(kind, *number);
@@ -141,6 +131,23 @@ class Database::NoOptionsFile : public rocksdb::FileSystemWrapper {
   }
 };
 
+// Passes on what RocksDB complains of, and keeps it from writing a file about it.
+class Database::Ear : public rocksdb::Logger {
+ public:
+  explicit Ear(const std::function<void(const std::string&)>& hear)
+      : Logger(rocksdb::InfoLogLevel::WARN_LEVEL), hear_(hear) {}
+
+  using rocksdb::Logger::Logv;
+  void Logv(const char* format, va_list args) override {
+    std::array<char, 1024> line{};
+    const int size = std::vsnprintf(line.data(), line.size(), format, args);
+    if (size > 0 && hear_) hear_(line.data());
+  }
+
+ private:
+  const std::function<void(const std::string&)> hear_;
+};
+
 Database::Database(DatabaseOptions options)
     : options_(std::move(options)),
       listener_(std::make_shared<Listener>(options_.fatal)),
@@ -155,31 +162,72 @@ Status Database::Open(DatabaseOptions options, std::unique_ptr<Database>& out) {
   return Status::Ok();
 }
 
-Status Database::OpenDb() {
-  rocksdb::DBOptions db_options = DbOptions();
-  db_options.listeners.push_back(listener_);
-  db_options.env = env_.get();
+rocksdb::DBOptions Database::DbOptions() const {
+  rocksdb::DBOptions options;
+  options.create_if_missing = options_.use == DatabaseUse::kServe;
+  // The default drops acknowledged records that follow a flipped bit, without a word. This one
+  // takes only an incomplete end for what a crash leaves.
+  options.wal_recovery_mode = options_.skip_damage
+                                  ? rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords
+                                  : rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  // After a failed write nobody knows what the disk holds: RocksDB must not try to go on by itself.
+  options.max_bgerror_resume_count = 0;
+  options.max_background_jobs = 2;
+  options.max_open_files = kOpenTables;
+  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.keep_log_file_num = 4;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  options.skip_stats_update_on_db_open = true;
+  options.fail_if_options_file_error = false;  // see NoOptionsFile
+  if (options_.use == DatabaseUse::kServe) {
+    options.listeners.push_back(listener_);
+  } else {
+    options.info_log = std::make_shared<Ear>(options_.hear);
+    // All of them are read from end to end anyway: no need for 16 threads a family to open them.
+    options.max_file_opening_threads = 1;
+  }
+  options.env = env_.get();
+  return options;
+}
+
+Status Database::ListFamilies(const rocksdb::DBOptions& options,
+                              std::vector<rocksdb::ColumnFamilyDescriptor>& out) const {
   std::vector<std::string> names = {rocksdb::kDefaultColumnFamilyName};
   std::error_code error;
   if (std::filesystem::exists(options_.path + "/CURRENT", error)) {
     names.clear();
-    const auto listed = rocksdb::DB::ListColumnFamilies(db_options, options_.path, &names);
+    const auto listed = rocksdb::DB::ListColumnFamilies(options, options_.path, &names);
     if (!listed.ok()) return FromRocks("reading the log " + options_.path, listed);
   }
-  std::vector<rocksdb::ColumnFamilyDescriptor> families;
   for (const std::string& name : names) {
+    const auto parsed = ParseName(name);
     if (name == rocksdb::kDefaultColumnFamilyName) {
-      families.emplace_back(name, MetaOptions());
-    } else if (ParseName(name)) {
-      families.emplace_back(name, RowsOptions(options_.memtable_bytes));
-    } else {
+      out.emplace_back(name, MetaOptions());
+    } else if (!parsed) {
       return Status::Invalid("the log " + options_.path + " has a part '" + name +
                              "' that this version does not know; start the version that wrote it");
+    } else if (parsed->first == FamilyKind::kCut && options_.use == DatabaseUse::kServe) {
+      return RefuseAsDamaged("the log " + options_.path,
+                             "cutting off its tail was interrupted; 'holdfast-check DIR "
+                             "--cut-tail' goes on with it");
+    } else {
+      out.emplace_back(name, RowsOptions(options_.memtable_bytes));
     }
   }
+  return Status::Ok();
+}
+
+Status Database::OpenDb() {
+  const rocksdb::DBOptions options = DbOptions();
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  if (Status status = ListFamilies(options, families); !status.ok()) return status;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  const auto opened = rocksdb::DB::Open(db_options, options_.path, families, &handles, &db);
+  const auto opened =
+      options_.use == DatabaseUse::kRead
+          ? rocksdb::DB::OpenForReadOnly(options, options_.path, families, &handles, &db)
+          : rocksdb::DB::Open(options, options_.path, families, &handles, &db);
   if (!opened.ok()) return FromRocks("opening the log " + options_.path, opened);
   db_.reset(db);
   Adopt(handles);
@@ -196,14 +244,10 @@ void Database::Adopt(const std::vector<rocksdb::ColumnFamilyHandle*>& handles) {
       FoundOf(kind).emplace_back(kind, number, handle);
     }
   }
-  for (std::vector<Family>* found : {&logs_, &snapshots_}) {
-    std::sort(found->begin(), found->end(),
+  for (std::vector<Family>& found : found_) {
+    std::sort(found.begin(), found.end(),
               [](const Family& a, const Family& b) { return a.number() < b.number(); });
   }
-}
-
-std::vector<Family>& Database::FoundOf(FamilyKind kind) {
-  return kind == FamilyKind::kLog ? logs_ : snapshots_;
 }
 
 std::vector<Family> Database::TakeFound(FamilyKind kind) {
@@ -235,6 +279,55 @@ Status Database::WriteMeta(std::string_view key, std::string_view row) {
   auto written = db_->Put(synced, meta_.get(), SliceOf(key), SliceOf(row));
   if (written.ok()) written = db_->Flush(rocksdb::FlushOptions(), meta_.get());
   return FromRocks("writing the row of the " + std::string(key), written);
+}
+
+Status Database::DeleteMeta(std::string_view key) {
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  auto written = db_->Delete(synced, meta_.get(), SliceOf(key));
+  if (written.ok()) written = db_->Flush(rocksdb::FlushOptions(), meta_.get());
+  return FromRocks("removing the row of the " + std::string(key), written);
+}
+
+Status Database::ForEachRow(const Family& family, const RowFn& fn) const {
+  rocksdb::ReadOptions options;
+  options.verify_checksums = true;
+  const std::unique_ptr<rocksdb::Iterator> row(db_->NewIterator(options, family.handle()));
+  for (row->SeekToFirst(); row->Valid(); row->Next()) {
+    if (!fn(ViewOf(row->key()), ViewOf(row->value()))) return Status::Ok();
+  }
+  return FromRocks("reading " + family.name(), row->status());
+}
+
+Status Database::PutUnlogged(const Family& family, std::string_view key, std::string_view value) {
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  const auto written = db_->Put(options, family.handle(), SliceOf(key), SliceOf(value));
+  return FromRocks("writing " + family.name(), written);
+}
+
+Status Database::Flush(const Family& family) {
+  return FromRocks("flushing " + family.name(),
+                   db_->Flush(rocksdb::FlushOptions(), family.handle()));
+}
+
+std::vector<Database::Table> Database::Tables() const {
+  std::vector<rocksdb::LiveFileMetaData> files;
+  db_->GetLiveFilesMetaData(&files);
+  std::vector<Table> tables;
+  tables.reserve(files.size());
+  for (const auto& file : files) {
+    tables.push_back(
+        {.family = file.column_family_name, .path = file.db_path + file.name, .bytes = file.size});
+  }
+  return tables;
+}
+
+Status Database::VerifyTable(const Table& table) const {
+  rocksdb::SstFileReader reader(TableOptions());
+  auto verified = reader.Open(table.path);
+  if (verified.ok()) verified = reader.VerifyChecksum();
+  return FromRocks("the table " + table.path + " of " + table.family, verified);
 }
 
 rocksdb::Options Database::TableOptions() const {

@@ -5,6 +5,7 @@
 //                  "snapshot"   storage/snapshot_mark.h
 //   "log-<n>"    a segment of the log       storage/log_segments.h
 //   "snap-<n>"   the rows of a snapshot     storage/snapshot_store.h
+//   "cut-<n>"    only while the log's tail is being cut off    storage/check/cut_tail.h
 //
 // A family of any other name was written by a version that knows more than this one: it is not
 // opened.
@@ -13,7 +14,9 @@
 // slow writes. Nothing is cached: rows are read once, in order, at a start.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,14 +29,25 @@
 
 namespace holdfast {
 
-struct DatabaseOptions {
-  std::string path;
-  uint64_t memtable_bytes;  // what a family holds in memory before it becomes a table
-  std::shared_ptr<rocksdb::FileSystem> file_system;  // null: the disk itself
-  FatalHandler fatal;                                // for what fails on RocksDB's own threads
+enum class DatabaseUse : uint8_t {
+  kServe,   // made if there is none
+  kRead,    // no byte on disk changes: write-ahead files are read into memory
+  kRepair,  // changed by whoever knows what is damaged
 };
 
-enum class FamilyKind : uint8_t { kLog, kSnapshot };
+struct DatabaseOptions {
+  std::string path;
+  uint64_t memtable_bytes = 0;  // what a family holds in memory before it becomes a table
+  std::shared_ptr<rocksdb::FileSystem> file_system = nullptr;  // null: the disk itself
+  FatalHandler fatal = {};  // for what fails on RocksDB's own threads
+  DatabaseUse use = DatabaseUse::kServe;
+  // Of damaged write-ahead files take what can be read, before the damage and behind it.
+  bool skip_damage = false;
+  // Not for kServe: each line that RocksDB has to say of what is not as it should be.
+  std::function<void(const std::string& line)> hear = {};
+};
+
+enum class FamilyKind : uint8_t { kLog, kSnapshot, kCut };
 
 // One column family. Must go before its Database does.
 class Family {
@@ -57,8 +71,7 @@ class Family {
 
 class Database {
  public:
-  // Opens it, or makes it if there is none. kDamaged: RocksDB finds it so. kInvalid: it has a
-  // family of another name.
+  // kDamaged: RocksDB finds it so. kInvalid: it has a family of another name.
   static Status Open(DatabaseOptions options, std::unique_ptr<Database>& out);
   ~Database();
   Database(const Database&) = delete;
@@ -77,6 +90,25 @@ class Database {
   Status ReadMeta(std::string_view key, std::string& row) const;
   // Any thread. Durable, and in a table rather than in a write-ahead file, when it returns Ok.
   Status WriteMeta(std::string_view key, std::string_view row);
+  Status DeleteMeta(std::string_view key);
+
+  // Every row of a family in the order of keys, until `fn` returns false. kDamaged if one cannot be
+  // read; those before it were handed over. The bytes are only lent.
+  using RowFn = std::function<bool(std::string_view key, std::string_view value)>;
+  Status ForEachRow(const Family& family, const RowFn& fn) const;
+
+  // Past the write-ahead files, so durable only after Flush: for a family that nobody else writes.
+  Status PutUnlogged(const Family& family, std::string_view key, std::string_view value);
+  Status Flush(const Family& family);
+
+  struct Table {
+    std::string family;
+    std::string path;
+    uint64_t bytes;
+  };
+  std::vector<Table> Tables() const;
+  // Reads all of it and compares every checksum in it.
+  Status VerifyTable(const Table& table) const;
 
   rocksdb::DB& rocks() { return *db_; }
   const std::string& path() const { return options_.path; }
@@ -88,20 +120,26 @@ class Database {
 
  private:
   class Listener;
+<<<<<<< HEAD
   class NoOptionsFile;
+=======
+  class Ear;
+>>>>>>> c47a62a (holdfast-check: verifies a data directory offline, dumps its log, cuts a damaged tail)
 
   explicit Database(DatabaseOptions options);
   Status OpenDb();
+  rocksdb::DBOptions DbOptions() const;
+  Status ListFamilies(const rocksdb::DBOptions& options,
+                      std::vector<rocksdb::ColumnFamilyDescriptor>& out) const;
   void Adopt(const std::vector<rocksdb::ColumnFamilyHandle*>& handles);
-  std::vector<Family>& FoundOf(FamilyKind kind);
+  std::vector<Family>& FoundOf(FamilyKind kind) { return found_[static_cast<size_t>(kind)]; }
 
   const DatabaseOptions options_;
   std::shared_ptr<Listener> listener_;  // RocksDB's too
   std::unique_ptr<rocksdb::Env> env_;
   std::unique_ptr<rocksdb::DB> db_;
   std::unique_ptr<rocksdb::ColumnFamilyHandle> meta_;
-  std::vector<Family> logs_;
-  std::vector<Family> snapshots_;
+  std::array<std::vector<Family>, 3> found_;  // by kind
 };
 
 // RocksDB's answers and bytes as ours. `what` was being done: "reading the history".

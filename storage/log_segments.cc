@@ -18,13 +18,13 @@ namespace {
 // may wait for the disk.
 constexpr auto kLookEvery = std::chrono::seconds(1);
 
+}  // namespace
+
 // Big-endian, so that RocksDB's order of bytes is the order of indexes.
-std::string KeyOf(Index index) {
+std::string LogRowKey(Index index) {
   const Index big_endian = __builtin_bswap64(index);
   return {reinterpret_cast<const char*>(&big_endian), sizeof big_endian};
 }
-
-}  // namespace
 
 LogSegments::LogSegments(Database& database, LogSegmentsOptions options)
     : database_(database), options_(std::move(options)) {}
@@ -106,7 +106,7 @@ Status LogSegments::ReadRows(Segment& segment, const RowFn& fn) {
     if (Status status = fn(record); !status.ok()) return status;
     RecordHeader header;
     if (Status status = DecodeRecordHeader(record, header); !status.ok()) return status;
-    if (ViewOf(row->key()) != KeyOf(header.first)) {
+    if (ViewOf(row->key()) != LogRowKey(header.first)) {
       return RefuseAsDamaged("the log at index " + std::to_string(header.first),
                              "the record lies under another index");
     }
@@ -135,8 +135,8 @@ Status LogSegments::Append(const Span& span, std::string_view record, bool sync)
   RollIfReady();
   rocksdb::WriteOptions options;
   options.sync = sync;
-  const auto written =
-      database_.rocks().Put(options, active_->family.handle(), KeyOf(span.first), SliceOf(record));
+  const auto written = database_.rocks().Put(options, active_->family.handle(),
+                                             LogRowKey(span.first), SliceOf(record));
   if (!written.ok()) {
     return FromRocks("writing the log at index " + std::to_string(span.first), written);
   }

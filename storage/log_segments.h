@@ -25,6 +25,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -34,6 +35,9 @@
 #include "storage/log.h"
 
 namespace holdfast {
+
+// The key of the record that begins with this index.
+std::string LogRowKey(Index index);
 
 struct LogSegmentsOptions {
   uint64_t segment_bytes;

@@ -7,6 +7,9 @@
 namespace holdfast {
 namespace {
 
+// Between what is wrong and what to do about it.
+constexpr std::string_view kRefusing = "; refusing to start on damaged data: ";
+
 std::string AtIndex(Index index) { return "the log at index " + std::to_string(index); }
 
 }  // namespace
@@ -15,10 +18,16 @@ Status RefuseAsDamaged(std::string_view where, std::string_view what) {
   std::string text(where);
   text += ": ";
   text += what;
+  text += kRefusing;
   text +=
-      "; refusing to start on damaged data: restore the directory from a backup or a replica, or "
-      "move it away to begin empty";
+      "'holdfast-check DIR' shows where, and whether cutting the log's tail makes it whole; or "
+      "restore "
+      "the directory from a backup or a replica, or move it away to begin empty";
   return Status::Damaged(std::move(text));
+}
+
+std::string_view WithoutRemedy(std::string_view text) {
+  return text.substr(0, text.find(kRefusing));
 }
 
 Recovery::Recovery(const History& history, const Cuts& cuts, const ReplayFn& fn)

@@ -15,6 +15,8 @@ namespace holdfast {
 
 // "<where>: <what>; <how to go on>": every refusal to start ends with the remedy.
 Status RefuseAsDamaged(std::string_view where, std::string_view what);
+// The first two of the three; any other text as it is.
+std::string_view WithoutRemedy(std::string_view text);
 
 class Recovery {
  public:

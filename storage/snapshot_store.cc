@@ -18,17 +18,6 @@ constexpr std::string_view kMarkKey = "snapshot";
 // Enough of a key to find its row by: partition, database, slot and what follows.
 constexpr size_t kKeyBytesShown = 24;
 
-std::string PlaceOf(const Family& family, std::string_view key) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string place = family.name() + ", the row under the key ";
-  for (const char byte : key.substr(0, kKeyBytesShown)) {
-    const auto value = static_cast<unsigned char>(byte);
-    place += kDigits[value >> 4];
-    place += kDigits[value & 15];
-  }
-  return key.size() > kKeyBytesShown ? place + "..." : place;
-}
-
 rocksdb::ReadOptions Checked() {
   rocksdb::ReadOptions options;
   options.verify_checksums = true;
@@ -36,6 +25,17 @@ rocksdb::ReadOptions Checked() {
 }
 
 }  // namespace
+
+std::string PlaceOfSnapshotRow(uint64_t number, std::string_view key) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string place = Family::NameOf(FamilyKind::kSnapshot, number) + ", the row under the key ";
+  for (const char byte : key.substr(0, kKeyBytesShown)) {
+    const auto value = static_cast<unsigned char>(byte);
+    place += kDigits[value >> 4];
+    place += kDigits[value & 15];
+  }
+  return key.size() > kKeyBytesShown ? place + "..." : place;
+}
 
 struct SnapshotStore::Impl {
   Status ReadMark();
@@ -116,7 +116,7 @@ Status SnapshotStore::ForEachRow(Partition partition, const RowFn& fn) const {
     const std::string_view key = ViewOf(row->key());
     std::string_view value;
     if (Status status = OpenSnapshotRow(key, ViewOf(row->value()), value); !status.ok()) {
-      return RefuseAsDamaged(PlaceOf(store.current, key), status.text());
+      return RefuseAsDamaged(PlaceOfSnapshotRow(store.current.number(), key), status.text());
     }
     if (Status status = fn(key, value); !status.ok()) return status;
   }

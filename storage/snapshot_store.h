@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <string_view>
 
 #include "storage/base/slot.h"
@@ -83,5 +84,8 @@ class SnapshotStore {
   explicit SnapshotStore(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+// "snap-3, the row under the key 2a0001...".
+std::string PlaceOfSnapshotRow(uint64_t number, std::string_view key);
 
 }  // namespace holdfast

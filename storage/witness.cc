@@ -35,11 +35,6 @@ std::string EncodeSlot(uint64_t sequence, const WitnessMark& mark) {
   return slot;
 }
 
-struct WitnessSlot {
-  uint64_t sequence = 0;
-  WitnessMark mark;
-};
-
 std::optional<WitnessSlot> DecodeSlot(std::string_view bytes) {
   ByteReader reader(bytes);
   const auto format = reader.Int<uint32_t>();
@@ -57,6 +52,23 @@ std::optional<WitnessSlot> DecodeSlot(std::string_view bytes) {
   return slot;
 }
 
+Status ReadSlots(int fd, const std::string& path, WitnessSlots& out) {
+  for (size_t i = 0; i < out.size(); ++i) {
+    std::array<char, kSlotBytes> bytes{};
+    const ssize_t got = pread(fd, bytes.data(), bytes.size(), static_cast<off_t>(i) * kSlotStride);
+    if (got < 0) return Status::FromErrno("reading " + path, errno);
+    out[i] = DecodeSlot({bytes.data(), static_cast<size_t>(got)});
+  }
+  return Status::Ok();
+}
+
+Status OpenFile(const std::string& path, int flags, int& fd) {
+  fd = open(path.c_str(), flags | O_CLOEXEC);
+  if (fd >= 0) return Status::Ok();
+  if (errno == ENOENT) return Status::NotFound(path + " is missing");
+  return Status::FromErrno("opening " + path, errno);
+}
+
 Status WriteAll(int fd, std::string_view bytes, off_t at, const std::string& path) {
   while (!bytes.empty()) {
     const ssize_t wrote = pwrite(fd, bytes.data(), bytes.size(), at);
@@ -69,6 +81,22 @@ Status WriteAll(int fd, std::string_view bytes, off_t at, const std::string& pat
 }
 
 }  // namespace
+
+const WitnessSlot* NewestOf(const WitnessSlots& slots) {
+  const WitnessSlot* newest = nullptr;
+  for (const auto& slot : slots) {
+    if (slot && (newest == nullptr || slot->sequence > newest->sequence)) newest = &*slot;
+  }
+  return newest;
+}
+
+Status ReadWitness(const std::string& path, WitnessSlots& out) {
+  int fd = -1;
+  if (Status status = OpenFile(path, O_RDONLY, fd); !status.ok()) return status;
+  Status status = ReadSlots(fd, path, out);
+  close(fd);
+  return status;
+}
 
 Witness::~Witness() {
   if (fd_ >= 0) close(fd_);
@@ -92,21 +120,12 @@ Status Witness::Create(const std::string& path, const WitnessMark& mark) {
 
 Status Witness::Open(const std::string& path, WitnessMark& out) {
   Invariant(fd_ < 0);
-  fd_ = open(path.c_str(), O_RDWR | O_CLOEXEC);
-  if (fd_ < 0) {
-    if (errno == ENOENT) return Status::NotFound(path + " is missing");
-    return Status::FromErrno("opening " + path, errno);
-  }
+  if (Status status = OpenFile(path, O_RDWR, fd_); !status.ok()) return status;
   path_ = path;
-  std::optional<WitnessSlot> newest;
-  for (const off_t at : {off_t{0}, kSlotStride}) {
-    std::array<char, kSlotBytes> bytes{};
-    const ssize_t got = pread(fd_, bytes.data(), bytes.size(), at);
-    if (got < 0) return Status::FromErrno("reading " + path, errno);
-    const auto slot = DecodeSlot({bytes.data(), static_cast<size_t>(got)});
-    if (slot && (!newest || slot->sequence > newest->sequence)) newest = slot;
-  }
-  if (!newest) return Status::Damaged(path + " has no valid slot");
+  WitnessSlots slots;
+  if (Status status = ReadSlots(fd_, path, slots); !status.ok()) return status;
+  const WitnessSlot* const newest = NewestOf(slots);
+  if (newest == nullptr) return Status::Damaged(path + " has no valid slot");
   // A process that was killed may have written this slot and not synced it. Before the other one is
   // overwritten it must be durable, or a power loss could tear both.
   if (fdatasync(fd_) != 0) return Status::FromErrno("syncing " + path, errno);

@@ -15,7 +15,9 @@
 // gone.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "storage/base/server_time.h"
@@ -31,6 +33,20 @@ struct WitnessMark {
   Index index = 0;  // durable up to here
   UnixMs server_time{};
 };
+
+struct WitnessSlot {
+  uint64_t sequence = 0;
+  WitnessMark mark;
+};
+
+// Nothing for a slot that is torn, or not ours.
+using WitnessSlots = std::array<std::optional<WitnessSlot>, 2>;
+
+// The slot that counts; null: neither is valid.
+const WitnessSlot* NewestOf(const WitnessSlots& slots);
+
+// Opens the file for reading alone. kNotFound: no file.
+Status ReadWitness(const std::string& path, WitnessSlots& out);
 
 // Owner: one thread at a time.
 class Witness {

@@ -1,0 +1,479 @@
+// What holdfast-check says of a directory: the figures of a sound one, and the place of every kind
+// of damage.
+#include <gtest/gtest.h>
+
+#include "storage/log_segments.h"
+#include "tests/unit/storage/check_support.h"
+
+namespace holdfast {
+namespace {
+
+// A directory that holds a snapshot, which lacks the last three batches.
+class CheckShopTest : public CheckTest {
+ protected:
+  void SetUp() override {
+    Load();
+    Sell();
+    TakeSnapshot();
+    cut_ = last_;
+    Commit("session", StringRangeSet{.offset = 5, .bytes = "!"});
+    Commit("mask", StockAdjusted{.at = At(2), .ref = "r", .asked = 7, .applied = 7});
+    Commit("counter", KeyDeleted{});
+    history_ = log_->history();
+    Kill();
+  }
+  static UnixMs At(int64_t ms) { return FromUnixMs(1'795'288'000'000 + ms); }
+
+  // Puts a row into the log's first segment, in place of what is there.
+  void PutRecord(Index under, const std::string& record) {
+    ChangeDatabase([&](rocksdb::DB& db, const Families& families) {
+      ASSERT_TRUE(db.Put({}, Find(families, "log-1"), LogRowKey(under), record).ok());
+    });
+  }
+  template <typename M>
+  void PutMutation(Index index, const std::string& key, const M& mutation, uint64_t epoch = 1) {
+    std::string batch;
+    AppendMutation(batch, {.db = 0, .slot = SlotOf(key), .key = key}, mutation);
+    PutRecord(index, MakeRecord(history_, index, batch, epoch));
+  }
+  static std::string RecordAt(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* log, Index index) {
+    std::string record;
+    EXPECT_TRUE(db.Get({}, log, LogRowKey(index), &record).ok());
+    return record;
+  }
+
+  Index cut_ = 0;
+  History history_;
+};
+
+TEST_F(CheckShopTest, ASoundDirectoryGivesItsFigures) {
+  const CheckReport report = Checked();
+  ASSERT_TRUE(report.sound()) << DamageText(report);
+  EXPECT_EQ(report.history->id, history_.id);
+  EXPECT_EQ(report.history->epoch, 1U);
+  EXPECT_EQ(NewestOf(report.witness)->mark.index, last_);
+  EXPECT_EQ(report.snapshot.number, 1U);
+  EXPECT_EQ(report.NewestCut(), cut_);
+  EXPECT_GT(report.tables, 2U);
+  const LogFigures& log = report.log;
+  EXPECT_EQ(log.first, 1U);
+  EXPECT_EQ(log.last, last_);
+  EXPECT_EQ(log.batches, last_);
+  EXPECT_EQ(log.records, last_) << "each was awaited";
+  EXPECT_EQ(log.segments, 1U);
+  EXPECT_EQ(log.last_time, At(0));
+  EXPECT_EQ(log.kinds.at(MutationKind::kHoldTaken).mutations, 3U);
+  EXPECT_EQ(log.kinds.at(MutationKind::kStringSet).mutations, 2U);
+  std::string set;
+  AppendMutation(set, {.db = 0, .slot = 0, .key = "session"}, StringSet{.value = "value"});
+  AppendMutation(set, {.db = 0, .slot = 0, .key = "counter"}, StringSet{.value = "42"});
+  EXPECT_EQ(log.kinds.at(MutationKind::kStringSet).bytes, set.size());
+  ASSERT_TRUE(report.state.has_value());
+  const StateFigures& state = *report.state;
+  EXPECT_EQ(state.up_to, last_);
+  EXPECT_EQ(state.skus, 1U);
+  EXPECT_EQ(state.strings, 1U) << "the counter was deleted behind the snapshot";
+  EXPECT_EQ(state.hashes, 1U);
+  EXPECT_EQ(state.fields, 2U);
+  EXPECT_EQ(state.deadlines, 1U);
+  EXPECT_EQ(state.holds, (std::array<uint64_t, 4>{1, 1, 1, 0}));
+  EXPECT_EQ(state.stock, (Stock{.available = 12, .held = 3, .sold = 2, .supplied = 17}));
+}
+
+TEST_F(CheckShopTest, TheReportCanBeRead) {
+  const std::string text = ReportText(Checked());
+  for (const std::string& part :
+       {"directory  " + dir_, "history    " + history_.id.Hex() + ", epoch 1",
+        std::string("witness    index 12, epoch 1, "), std::string("both slots are valid"),
+        std::string("snapshot   number 1"), std::string("cuts at index 9 to 9"),
+        std::string("log        index 1 to 12"),
+        std::string("1795288000000 (2026-11-21 19:06:40.000 UTC)"),
+        std::string("1 segment, 12 records, 12 batches, "), std::string("HoldTaken  "),
+        std::string("1 SKU, 1 string, 1 hash of 2 fields; 1 key with a deadline"),
+        std::string("holds: 1 held, 1 confirmed, 1 released, 0 expired"),
+        std::string("units: available 12 + held 3 + sold 2 = supplied 17"),
+        std::string("sound      everything is as it was written")}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\nin\n" << text;
+  }
+}
+
+TEST_F(CheckShopTest, WithoutTheStateEverythingElseIsVerified) {
+  const CheckReport report = Checked({.state = false});
+  EXPECT_TRUE(report.sound());
+  EXPECT_FALSE(report.state.has_value());
+  EXPECT_EQ(report.log.last, last_);
+  PutMutation(5, "mask", Text{"no body of a string"});
+  EXPECT_TRUE(Checked({.state = false}).sound()) << "it is one, with another value";
+  PutRecord(5, "nothing");
+  EXPECT_FALSE(Checked({.state = false}).sound());
+}
+
+// ---- refused
+
+TEST_F(CheckShopTest, ADirectoryThatAServerHasIsRefusedByName) {
+  Load();
+  DataDirectory directory;
+  const Status status = directory.OpenExisting(dir_, false);
+  EXPECT_EQ(status.code(), Status::Code::kBusy);
+  EXPECT_NE(status.text().find(dir_), std::string::npos);
+  log_.reset();
+  DataDirectory one;
+  DataDirectory other;
+  EXPECT_TRUE(one.OpenExisting(dir_, false).ok());
+  EXPECT_EQ(other.OpenExisting(dir_, true).code(), Status::Code::kBusy);
+  Contents contents;
+  EXPECT_EQ(Serve(contents).code(), Status::Code::kBusy) << "no server starts under a check";
+}
+
+TEST_F(CheckShopTest, WhatIsNoDataDirectoryIsRefusedByNameAndNothingIsMade) {
+  const std::string nowhere = temp_ / "nowhere";
+  const std::string empty = temp_ / "empty";
+  const std::string file = temp_ / "file";
+  std::filesystem::create_directory(empty);
+  WriteFile(file, "x");
+  for (const auto& [path, code] :
+       {std::pair(nowhere, Status::Code::kNotFound), std::pair(empty, Status::Code::kInvalid),
+        std::pair(file, Status::Code::kInvalid)}) {
+    for (const bool may_write : {false, true}) {
+      DataDirectory directory;
+      const Status status = directory.OpenExisting(path, may_write);
+      EXPECT_EQ(status.code(), code) << path;
+      EXPECT_NE(status.text().find(path), std::string::npos) << status.text();
+    }
+  }
+  EXPECT_FALSE(std::filesystem::exists(nowhere));
+  EXPECT_TRUE(std::filesystem::is_empty(empty));
+}
+
+TEST_F(CheckShopTest, ACopyWithoutALockFileIsCheckedAndGetsNone) {
+  std::filesystem::remove(dir_ + "/holdfast.lock");
+  ExpectSound();
+  EXPECT_FALSE(std::filesystem::exists(dir_ + "/holdfast.lock"));
+}
+
+TEST_F(CheckShopTest, APartOfALaterVersionIsRefused) {
+  ChangeDatabase([](rocksdb::DB& db, const Families&) {
+    rocksdb::ColumnFamilyHandle* made = nullptr;
+    ASSERT_TRUE(db.CreateColumnFamily({}, "from-the-future", &made).ok());
+    db.DestroyColumnFamilyHandle(made);
+  });
+  DataDirectory directory;
+  ASSERT_TRUE(directory.OpenExisting(dir_, false).ok());
+  Progress progress({});
+  CheckReport report;
+  const Status status = Check(directory, {}, progress, report);
+  EXPECT_EQ(status.code(), Status::Code::kInvalid);
+  EXPECT_NE(status.text().find("from-the-future"), std::string::npos);
+}
+
+// ---- the witness, the history
+
+TEST_F(CheckShopTest, AMissingOrForeignWitnessIsFound) {
+  const std::string witness = ReadFile(dir_ + "/witness");
+  std::filesystem::remove(dir_ + "/witness");
+  ExpectFound(dir_ + "/witness: it is missing");
+  WriteFile(dir_ + "/witness", std::string(8192, 'x'));
+  ExpectFound(dir_ + "/witness: no slot is valid");
+  ASSERT_TRUE(Witness::Create(dir_ + "/witness", {.history = TestHistory(), .epoch = 1}).ok());
+  const CheckReport report = ExpectFound("not the witness of the log beside it");
+  EXPECT_FALSE(WhyNotCut(report).empty());
+  WriteFile(dir_ + "/witness", witness);
+  ExpectSound();
+}
+
+TEST_F(CheckShopTest, OneTornSlotOfTheWitnessIsNoted) {
+  const std::string whole = ReadFile(dir_ + "/witness");
+  for (const size_t slot : {0, 1}) {
+    std::string torn = whole;
+    torn[slot * 4096 + 30] = static_cast<char>(torn[slot * 4096 + 30] ^ 1);
+    WriteFile(dir_ + "/witness", torn);
+    const CheckReport report = Checked();
+    EXPECT_TRUE(report.sound()) << DamageText(report);
+    ASSERT_EQ(report.notes.size(), 1U);
+    EXPECT_NE(report.notes[0].find("slot " + std::to_string(slot)), std::string::npos);
+  }
+}
+
+TEST_F(CheckShopTest, AMissingDatabaseIsFound) {
+  std::filesystem::remove_all(dir_ + "/db");
+  ExpectFound("/db: it is missing, but the witness knows a log up to index 12");
+}
+
+TEST_F(CheckShopTest, ADirectoryThatNothingWasEverStoredInIsSound) {
+  std::filesystem::remove_all(dir_ + "/db");
+  ASSERT_TRUE(Witness::Create(dir_ + "/witness", {.history = TestHistory()}).ok());
+  const CheckReport report = Checked();
+  EXPECT_TRUE(report.sound());
+  EXPECT_TRUE(report.empty);
+  EXPECT_NE(ReportText(report).find("nothing was ever stored here"), std::string::npos);
+}
+
+TEST_F(CheckShopTest, AMissingOrChangedHistoryIsFound) {
+  ChangeDatabase([](rocksdb::DB& db, const Families&) {
+    std::string row;
+    ASSERT_TRUE(db.Get({}, "history", &row).ok());
+    row[9] = static_cast<char>(row[9] ^ 1);
+    ASSERT_TRUE(db.Put({}, "history", row).ok());
+  });
+  ExpectFound("the history row is not one that I wrote");
+  ChangeDatabase(
+      [](rocksdb::DB& db, const Families&) { ASSERT_TRUE(db.Delete({}, "history").ok()); });
+  ExpectFound("its history row is missing");
+}
+
+// ---- the snapshot: nothing that can be cut mends it
+
+class CheckSnapshotTest : public CheckShopTest {
+ protected:
+  using Change = std::function<void(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* snapshot)>;
+  void ChangeSnapshot(const Change& change) {
+    ChangeDatabase(
+        [&](rocksdb::DB& db, const Families& families) { change(db, Find(families, "snap-1")); });
+  }
+  void ExpectFoundForGood(const std::string& naming) {
+    const CheckReport report = ExpectFound(naming);
+    EXPECT_NE(WhyNotCut(report).find(naming), std::string::npos) << WhyNotCut(report);
+    const auto before = Files();
+    EXPECT_EQ(Cut().code(), Status::Code::kInvalid);
+    EXPECT_TRUE(Files() == before) << "what cannot be mended is left as it is";
+  }
+  static std::pair<std::string, std::string> FirstRow(rocksdb::DB& db,
+                                                      rocksdb::ColumnFamilyHandle* snapshot) {
+    const std::unique_ptr<rocksdb::Iterator> row(db.NewIterator({}, snapshot));
+    row->SeekToFirst();
+    return {row->key().ToString(), row->value().ToString()};
+  }
+};
+
+TEST_F(CheckSnapshotTest, AChangedMarkIsFound) {
+  ChangeDatabase([](rocksdb::DB& db, const Families&) {
+    std::string mark;
+    ASSERT_TRUE(db.Get({}, "snapshot", &mark).ok());
+    mark[30] = static_cast<char>(mark[30] ^ 1);
+    ASSERT_TRUE(db.Put({}, "snapshot", mark).ok());
+  });
+  ExpectFoundForGood("the snapshot's mark is not one that I wrote");
+}
+
+TEST_F(CheckSnapshotTest, AMarkWithoutItsRowsIsFound) {
+  ChangeDatabase([](rocksdb::DB& db, const Families& families) {
+    ASSERT_TRUE(db.DropColumnFamily(Find(families, "snap-1")).ok());
+  });
+  ExpectFoundForGood("snap-1 is missing");
+}
+
+TEST_F(CheckSnapshotTest, AChangedRowIsFound) {
+  ChangeSnapshot([](auto& db, auto* snapshot) {
+    auto [key, row] = FirstRow(db, snapshot);
+    row[row.size() / 2] = static_cast<char>(row[row.size() / 2] ^ 1);
+    ASSERT_TRUE(db.Put({}, snapshot, key, row).ok());
+  });
+  ExpectFoundForGood("snap-1, the row under the key ");
+}
+
+TEST_F(CheckSnapshotTest, AMissingRowIsFound) {
+  ChangeSnapshot([](auto& db, auto* snapshot) {
+    ASSERT_TRUE(db.Delete({}, snapshot, FirstRow(db, snapshot).first).ok());
+  });
+  ExpectFoundForGood(" rows, but ");
+}
+
+TEST_F(CheckSnapshotTest, ARowThatIsWholeAndCannotBeLoadedIsFound) {
+  Load();
+  // The holds of a SKU that is not there.
+  std::string facts;
+  AppendMutation(facts, {.db = 0, .slot = SlotOf("mask"), .key = "mask"},
+                 HoldConfirmed{.at = At(0), .hold_id = "h", .sold = 1});
+  Take({{std::string(1, static_cast<char>(PartitionOf(SlotOf("mask")))), facts}}, last_);
+  log_.reset();
+  ExpectFoundForGood("it holds what this version cannot load");
+  EXPECT_TRUE(Checked({.state = false}).sound()) << "only loading tells";
+}
+
+TEST_F(CheckSnapshotTest, SumsThatDoNotAddUpAreFound) {
+  Load();
+  // 5 of 6 units held, and no hold to show for it.
+  std::string facts;
+  std::string body;
+  ItemOptionsSet{.at = At(0), .options = {}}.EncodeBody(body);
+  for (const Units units : {1, 5, 0, 6, 0, 0, 0, 0}) AppendInt<int64_t>(body, units);
+  AppendInt<uint64_t>(body, 1);
+  AppendInt<uint16_t>(body, 0);
+  AppendInt(facts, static_cast<uint8_t>(MutationKind::kItemState));
+  AppendInt<uint8_t>(facts, 0);
+  AppendInt(facts, SlotOf("soap"));
+  std::string inner;
+  AppendWord(inner, "soap");
+  AppendWord(facts, inner + body);
+  Take({{std::string(1, static_cast<char>(PartitionOf(SlotOf("soap")))), facts}}, last_);
+  log_.reset();
+  ExpectFoundForGood("the key \"soap\": held differs from the live holds");
+}
+
+// ---- tables
+
+TEST_F(CheckShopTest, AFlippedBitInATableIsFoundInItsFile) {
+  Load();
+  log_.reset();  // every row lies in a table now
+  size_t files = 0;
+  for (const auto& [path, whole] : Files()) {
+    if (!path.ends_with(".sst")) continue;
+    ++files;
+    std::string bad = whole;
+    bad[bad.size() / 3] = static_cast<char>(bad[bad.size() / 3] ^ 16);
+    WriteFile(path, bad);
+    ExpectFound(path);
+    WriteFile(path, whole);
+  }
+  EXPECT_GT(files, 2U);
+  ExpectSound();
+}
+
+TEST_F(CheckShopTest, AMissingTableIsFound) {
+  Load();
+  log_.reset();
+  for (const auto& [path, whole] : Files()) {
+    if (!path.ends_with(".sst")) continue;
+    std::filesystem::remove(path);
+    ExpectFound(std::filesystem::path(path).filename().string());
+    WriteFile(path, whole);
+  }
+}
+
+TEST_F(CheckShopTest, DamageInTheMiddleOfAWriteAheadFileIsFoundInItsFile) {
+  std::string wal = ReadFile(WalPath());
+  wal[wal.size() / 2] = static_cast<char>(wal[wal.size() / 2] ^ 1);
+  WriteFile(WalPath(), wal);
+  const CheckReport report = ExpectFound(WalPath() + ": dropping ");
+  EXPECT_TRUE(report.past_damage);
+  // RocksDB cannot tell where the next record of this block begins.
+  EXPECT_NE(DamageText(report).find("the log at index 10: it ends here"), std::string::npos)
+      << DamageText(report);
+}
+
+// ---- the log
+
+TEST_F(CheckShopTest, AMissingRecordIsFound) {
+  ChangeDatabase([](rocksdb::DB& db, const Families& families) {
+    ASSERT_TRUE(db.Delete({}, Find(families, "log-1"), LogRowKey(11)).ok());
+  });
+  const CheckReport report = ExpectFound(
+      "the log at index 11: it is missing, the next record "
+      "begins with index 12 (in log-1)");
+  EXPECT_EQ(report.log.last, 10U);
+  EXPECT_EQ(report.log_damage.at, 11U);
+  EXPECT_EQ(report.log_damage.records, 1U) << "one behind it can still be read";
+  EXPECT_EQ(report.log_damage.last, 12U);
+  ASSERT_EQ(report.damages.size(), 1U) << "one damage, one line: " << DamageText(report);
+}
+
+TEST_F(CheckShopTest, AChangedRecordIsFound) {
+  ChangeDatabase([](rocksdb::DB& db, const Families& families) {
+    std::string record = RecordAt(db, Find(families, "log-1"), 12);
+    record.back() = static_cast<char>(record.back() ^ 4);
+    ASSERT_TRUE(db.Put({}, Find(families, "log-1"), LogRowKey(12), record).ok());
+  });
+  ExpectFound("the log at index 12: the checksum of a record does not fit (in log-1)");
+}
+
+TEST_F(CheckShopTest, ARecordUnderAnotherIndexIsFound) {
+  ChangeDatabase([](rocksdb::DB& db, const Families& families) {
+    rocksdb::ColumnFamilyHandle* log = Find(families, "log-1");
+    ASSERT_TRUE(db.Put({}, log, LogRowKey(13), RecordAt(db, log, 12)).ok());
+    ASSERT_TRUE(db.Delete({}, log, LogRowKey(12)).ok());
+  });
+  ExpectFound("the log at index 12: the record lies under another index, 13");
+}
+
+TEST_F(CheckShopTest, ARecordOfAnotherHistoryIsFound) {
+  history_.id = TestHistory();
+  PutMutation(12, "counter", KeyDeleted{});
+  ExpectFound("the log at index 12: it belongs to another history");
+}
+
+TEST_F(CheckShopTest, AnEpochThatWasNeverOpenedIsFound) {
+  PutMutation(12, "counter", KeyDeleted{}, 7);
+  ExpectFound("the log at index 12: its epoch 7 lies outside 1 to 1");
+}
+
+TEST_F(CheckShopTest, AMutationThatWhatCameBeforeRulesOutIsFound) {
+  PutMutation(12, "never-set", KeyDeleted{});
+  ExpectFound("the log at index 12: what came before rules out KeyDeleted db=0 slot=");
+}
+
+TEST_F(CheckShopTest, AMutationThatIsNoneIsFound) {
+  for (const MutationKind kind : {MutationKind::kStringSet, MutationKind::kItemState}) {
+    std::string batch;
+    AppendMutation(batch, {.db = 0, .slot = SlotOf("k"), .key = "k"}, KeyDeleted{});
+    batch[0] = static_cast<char>(kind);
+    PutRecord(12, MakeRecord(history_, 12, batch));
+    ExpectFound("the log at index 12: a mutation of kind ");
+  }
+}
+
+TEST_F(CheckShopTest, WhatALaterVersionWroteIsNotCutOff) {
+  std::string batch;
+  AppendMutation(batch, {.db = 0, .slot = SlotOf("k"), .key = "k"}, KeyDeleted{});
+  batch[0] = static_cast<char>(100);
+  PutRecord(12, MakeRecord(history_, 12, batch));
+  EXPECT_FALSE(WhyNotCut(ExpectFound("kind-100, which this version does not know")).empty());
+  std::string record = MakeRecord(history_, 12, batch);
+  record[3] = '2';
+  PutRecord(12, record);
+  EXPECT_FALSE(WhyNotCut(ExpectFound("not a record of a format that I know")).empty());
+}
+
+TEST_F(CheckShopTest, ALogThatEndsBeforeItsWitnessOrACutIsFound) {
+  SetWitness(20);
+  const CheckReport report =
+      ExpectFound("the log at index 12: it ends here, but was known to be on disk up to index 20");
+  EXPECT_EQ(report.log_damage.at, 13U);
+  EXPECT_EQ(report.log_damage.segment, 0U) << "nothing has to go";
+  ChangeDatabase([&](rocksdb::DB& db, const Families& families) {
+    for (Index index = cut_; index <= last_; ++index) {
+      ASSERT_TRUE(db.Delete({}, Find(families, "log-1"), LogRowKey(index)).ok());
+    }
+  });
+  SetWitness(1);
+  EXPECT_FALSE(WhyNotCut(ExpectFound("but the snapshot needs it up to index 9")).empty());
+}
+
+class CheckSegmentsTest : public CheckTest {
+ protected:
+  void SetUp() override {
+    RocksLogOptions options = SnapshotOptions();
+    options.segment_bytes = 16 << 10;
+    ASSERT_TRUE(TryLoad(options).ok());
+    FillSegments(5);
+    ASSERT_TRUE(log_->Flush().ok());
+    log_.reset();
+  }
+};
+
+TEST_F(CheckSegmentsTest, AMissingSegmentIsFound) {
+  EXPECT_EQ(Checked().log.segments, 5U);
+  ChangeDatabase([](rocksdb::DB& db, const Families& families) {
+    ASSERT_TRUE(db.DropColumnFamily(Find(families, "log-3")).ok());
+  });
+  const CheckReport report = ExpectFound("segment log-3 is missing");
+  EXPECT_EQ(report.log_damage.segment, 4U);
+  EXPECT_FALSE(report.log_damage.segment_keeps);
+}
+
+TEST_F(CheckSegmentsTest, AnEmptySegmentInTheMiddleIsFound) {
+  ChangeDatabase([](rocksdb::DB& db, const Families& families) {
+    ASSERT_TRUE(
+        db.DeleteRange({}, Find(families, "log-2"), LogRowKey(0), LogRowKey(~Index{0})).ok());
+  });
+  EXPECT_EQ(ExpectFound("the log's segment log-2: it is empty").log_damage.segment, 2U);
+}
+
+TEST_F(CheckSegmentsTest, AMissingFirstSegmentIsFoundAndNoCutMendsIt) {
+  ChangeDatabase([](rocksdb::DB& db, const Families& families) {
+    ASSERT_TRUE(db.DropColumnFamily(Find(families, "log-1")).ok());
+  });
+  EXPECT_EQ(WhyNotCut(ExpectFound("is needed from index 1")), "no record of it would be left");
+}
+
+}  // namespace
+}  // namespace holdfast
