@@ -258,7 +258,9 @@ Status Database::Create(FamilyKind kind, uint64_t number, Family& out) {
   const std::string name = Family::NameOf(kind, number);
   rocksdb::ColumnFamilyHandle* handle = nullptr;
   const auto made = db_->CreateColumnFamily(RowsOptions(options_.memtable_bytes), name, &handle);
-  if (made.ok()) out = Family(kind, number, handle);
+  // It may have come to be, and something behind it failed.
+  Family family(kind, number, handle);
+  if (made.ok()) out = std::move(family);
   return FromRocks("making " + name, made);
 }
 
