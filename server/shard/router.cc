@@ -413,7 +413,9 @@ void Router::OnAcked() {
   for (Client* client : served_) {
     client->gated = client->replies.Release(acked);
     if (client->gated) gated_.push_back(client);
-    client->sink->OnReplies();
+    // Whoever has been answered in this turn is served at its end: what those answers tell of is
+    // not pushed yet, and he might let its effect into the log first.
+    if (!client->dirty) client->sink->OnReplies();
   }
   served_.clear();
 }

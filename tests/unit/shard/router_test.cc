@@ -73,6 +73,25 @@ TEST_F(RouterTest, AStockReplyLeavesOnlyWhenItsEffectIsDurable) {
   EXPECT_TRUE(client.received.starts_with("*4\r\n+HELD\r\n:2\r\n"));
 }
 
+TEST_F(RouterTest, AnAckSendsNothingThatIsNotPushedYet) {
+  SimClient& client = cluster_.Connect(0);
+  const std::string sku = KeyOn(0, "mask");
+  const std::string key = KeyOn(0, "key");
+  Send(client, "STOCK.CREATE " + sku + " 5");
+  cluster_.EndTurn(0);
+  log_.Step();
+  log_.Sync();
+  // The end of a turn is quicker than the shard's wake-up, and sends what is durable.
+  Send(client, "PING");
+  cluster_.EndTurn(0);
+  ASSERT_EQ(std::exchange(client.received, {}), "+OK\r\n+PONG\r\n");
+  Send(client, "INCR " + key);
+  cluster_.Wake(0);
+  EXPECT_EQ(client.received, "");
+  cluster_.EndTurn(0);
+  EXPECT_EQ(client.received, ":1\r\n");
+}
+
 TEST_F(RouterTest, ARefusalWaitsForTheReservationThatCausedIt) {
   SimClient& ann = cluster_.Connect(0);
   SimClient& joe = cluster_.Connect(0);
