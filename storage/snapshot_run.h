@@ -27,6 +27,10 @@ struct SnapshotFigures {
   uint64_t complete = 0;  // since the start
 };
 
+// Whether a snapshot with these cuts may become the current one. Out of line, so that a test can
+// link a server that does not ask, and must catch it.
+bool AreAcked(const Cuts& cuts, Index durable);
+
 class SnapshotRun : public PieceSink {
  public:
   // ---- any thread

@@ -158,9 +158,8 @@ bool Snapshots::WriteQueued(Lock& lock) {
 }
 
 bool Snapshots::AwaitCuts(Lock& lock) {
-  const Index last = *std::ranges::max_element(cuts_);
-  log_.RequestSync(last);
-  while (log_.Durable() < last) {
+  log_.RequestSync(*std::ranges::max_element(cuts_));
+  while (!AreAcked(cuts_, log_.Durable())) {
     if (wake_.wait_for(lock, kLookEvery, [this] { return stop_; })) return false;
   }
   return true;

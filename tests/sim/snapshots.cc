@@ -1,7 +1,5 @@
 #include "tests/sim/snapshots.h"
 
-#include <algorithm>
-
 namespace holdfast {
 
 void SimSnapshots::Request() {
@@ -14,7 +12,7 @@ void SimSnapshots::Request() {
 
 void SimSnapshots::Finish(Index acked, SimSnapshot& current) {
   if (!running_ || partitions_ < kPartitions) return;
-  if (acked < *std::ranges::max_element(taken_.cuts)) return;
+  if (!AreAcked(taken_.cuts, acked)) return;
   current = taken_;
   running_ = false;
 }
