@@ -13,6 +13,7 @@ void SimClient::OnReplies() {
 
 void Cluster::Road::Send(ShardId to, Letter& letter) {
   cluster->MailOf(from, to).push_back(std::exchange(letter, {}));
+  if (cluster->on_letter) cluster->on_letter(from, to);
 }
 
 Cluster::Cluster(int shards, Log& log, HashSeed seed, const Config& config, UnixMs now)

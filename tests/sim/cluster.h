@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -59,6 +60,8 @@ class Cluster {
   void Wake(int shard);
   // Hands over the oldest letter on the road from one shard to another; false if there is none.
   bool Deliver(int from, int to);
+  // Called with every letter that is on its road, while its sender is still sending; may be empty.
+  std::function<void(int from, int to)> on_letter;
   // Nothing on any road and nothing waiting for a turn.
   bool Quiet() const;
 

@@ -98,7 +98,7 @@ class Life : public SimServer {
  public:
   Life(const SaleSimOptions& options, std::mt19937_64& random, const SimDisk& disk, Oracle& oracle,
        UnixMs now)
-      : SimServer(options.shards, random, disk, now, options.lies),
+      : SimServer(options.shards, random, disk, now, {.lies = options.lies}),
         options_(options),
         oracle_(oracle) {}
 

@@ -4,13 +4,17 @@
 
 namespace holdfast {
 
-// The fault "ack before sync".
-class SimServer::LyingLog final : public Log {
+// Stands before the log: shows what is pushed, and lies if it is told to.
+class SimServer::WatchedLog final : public Log {
  public:
-  explicit LyingLog(MemoryLog& log) : log_(log) {}
-  Index Push(const Batch& batch) override { return log_.Push(batch); }
+  WatchedLog(MemoryLog& log, const SimSetup& setup) : log_(log), setup_(setup) {}
+  Index Push(const Batch& batch) override {
+    const Index index = log_.Push(batch);
+    if (setup_.on_push) setup_.on_push(index, batch.mutations);
+    return index;
+  }
   Index LastPushed() const override { return log_.LastPushed(); }
-  Index Durable() const override { return log_.LastPushed(); }
+  Index Durable() const override { return setup_.lies.log ? log_.LastPushed() : log_.Durable(); }
   void RequestSync(Index index) override { log_.RequestSync(index); }
   bool Keeps() const override { return true; }
   bool Congested() const override { return log_.Congested(); }
@@ -19,6 +23,7 @@ class SimServer::LyingLog final : public Log {
 
  private:
   MemoryLog& log_;
+  const SimSetup& setup_;
 };
 
 SimDisk::SimDisk(std::mt19937_64& random) {
@@ -26,17 +31,23 @@ SimDisk::SimDisk(std::mt19937_64& random) {
   log.history.hash_seed.value = random();
 }
 
-SimServer::SimServer(int shards, std::mt19937_64& random, const SimDisk& disk, UnixMs now,
-                     const SimLies& lies)
-    : random_(random),
-      lies_(lies),
-      disk_(disk),
-      log_({.history = disk.log.history, .fatal = [](const Status&) {}}, disk.log),
-      liar_(std::make_unique<LyingLog>(log_)) {
+Config WithoutGrace() {
   Config config;
   config.restart_grace = std::chrono::seconds(0);
-  Log& log = lies.log ? static_cast<Log&>(*liar_) : log_;
-  cluster_ = std::make_unique<Cluster>(shards, log, disk.log.history.hash_seed, config, now);
+  return config;
+}
+
+SimServer::SimServer(int shards, std::mt19937_64& random, const SimDisk& disk, UnixMs now,
+                     const SimSetup& setup)
+    : random_(random),
+      setup_(setup),
+      disk_(disk),
+      log_({.history = disk.log.history,
+            .fatal = [this](const Status& status) { fatal_ = status.text(); }},
+           disk.log),
+      watched_(std::make_unique<WatchedLog>(log_, setup_)) {
+  cluster_ =
+      std::make_unique<Cluster>(shards, *watched_, disk.log.history.hash_seed, setup_.config, now);
   cluster_->state().snapshots = &snapshots_;
 }
 
@@ -57,6 +68,9 @@ std::optional<std::string> SimServer::Recover() {
   if (!status.ok()) return "recovery: " + status.text();
   const Status audited = cluster_->FinishRecovery();
   if (!audited.ok()) return "recovery: " + audited.text();
+  replayed_ = replayed.last;
+  if (replayed_ > 0 && setup_.config.restart_grace.count() > 0)
+    cluster_->state().grace_until_ms = ServerState::kGraceArmed;
   return std::nullopt;
 }
 
@@ -75,7 +89,7 @@ void SimServer::PassTime(int ms_max) {
   if (Below(8) == 0) snapshots_.Request();
   if (Below(200) == 0) snapshots_.Abandon();
   snapshots_.has_room = Below(4) != 0;
-  snapshots_.Finish(lies_.snapshot ? UINT64_MAX : log_.Durable(), disk_.snapshot);
+  snapshots_.Finish(setup_.lies.snapshot ? UINT64_MAX : log_.Durable(), disk_.snapshot);
   cluster_->Advance(DurationMs(Below(ms_max)));
   cluster_->Work(Below(shards()));
 }
@@ -90,6 +104,18 @@ void SimServer::TurnEveryWheel() {
   }
   log_.Sync();
   for (int shard = 0; shard < shards(); ++shard) cluster_->Wake(shard);
+}
+
+void SimServer::LetPeersBeQuick(std::function<void()> hear) {
+  cluster_->on_letter = [this, hear = std::move(hear)](int from, int to) {
+    if (peer_runs_ || Below(4) != 0) return;
+    peer_runs_ = true;
+    while (cluster_->Deliver(from, to)) {
+    }
+    cluster_->EndTurn(to);
+    hear();
+    peer_runs_ = false;
+  };
 }
 
 }  // namespace holdfast
