@@ -120,11 +120,8 @@ class Database {
 
  private:
   class Listener;
-<<<<<<< HEAD
   class NoOptionsFile;
-=======
   class Ear;
->>>>>>> c47a62a (holdfast-check: verifies a data directory offline, dumps its log, cuts a damaged tail)
 
   explicit Database(DatabaseOptions options);
   Status OpenDb();
