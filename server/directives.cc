@@ -110,8 +110,7 @@ constexpr Directive kDirectives[] = {
      "of."},
     {kDisk, "disk-reserve", MemoryField{&Config::disk_reserve, 0, kBytesMax}, kRunning, kPlain,
      "When the disk has less than this left, writes that grow are refused with MISCONF until it "
-     "has "
-     "more again."},
+     "has more again. A snapshot that would take more than half of it is given up."},
     {kDisk, "log-segment-bytes", MemoryField{&Config::log_segment_bytes, kMiB, 16 * kGiB}, kStart,
      kPlain, "The log is cut into segments of about this size and freed segment by segment."},
     {kDisk, "snapshot-log-bytes", MemoryField{&Config::snapshot_log_bytes, 0, kBytesMax}, kRunning,

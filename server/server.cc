@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -57,6 +58,12 @@ SyncPolicy PolicyOf(Fsync fsync) {
 // A start that loads for longer than this is told of to whoever connects meanwhile.
 constexpr std::chrono::milliseconds kShortLoad{100};
 constexpr std::chrono::milliseconds kLookAtLoading{20};
+
+// Of the log's memtables, whatever its segments' size.
+constexpr uint64_t kMemtableBytesMin = uint64_t{4} << 20;
+
+// After a snapshot for which there was no room.
+constexpr std::chrono::seconds kSnapshotRetry{60};
 
 std::string HexId(std::string_view bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -165,6 +172,9 @@ Status Server::Impl::OpenLog(HashSeed& seed) {
     options.fatal = DieOfLogFailure;
     options.queue_bytes_max = static_cast<uint64_t>(config.log_queue_bytes);
     options.segment_bytes = static_cast<uint64_t>(config.log_segment_bytes);
+    // Small segments are for small disks, on which 16 MB here and there are much.
+    options.memtable_bytes =
+        std::clamp(options.segment_bytes, kMemtableBytesMin, options.memtable_bytes);
     options.disk_reserve_bytes = static_cast<uint64_t>(config.disk_reserve);
     options.stock_sync = PolicyOf(config.stock_appendfsync);
     options.ordinary_sync = PolicyOf(config.appendfsync);
@@ -315,7 +325,9 @@ int Server::Impl::WaitWhileServing() {
 void Server::Impl::SnapshotIfDue() {
   const uint64_t bytes_max = snapshot_log_bytes;
   const uint64_t bytes = rocks_log->BytesToReplay() + rocks_log->Stats().bytes;
-  if (bytes_max == 0 || bytes - log_bytes_at_snapshot < bytes_max) return;
+  const SnapshotFigures last = snapshots->figures();
+  const bool again = last.given_up && clock->Now() - last.began >= kSnapshotRetry;
+  if (bytes_max == 0 || (!again && bytes - log_bytes_at_snapshot < bytes_max)) return;
   if (snapshots->Begin(false) != 0) log_bytes_at_snapshot = bytes;
 }
 

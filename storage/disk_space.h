@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <string>
 
 #include "storage/base/status.h"
@@ -18,13 +19,21 @@ class DiskSpace {
   DiskSpace(std::string directory, uint64_t reserve_bytes)
       : directory_(std::move(directory)), reserve_bytes_(reserve_bytes) {}
 
-  // One thread. Asks the file system (microseconds). Call it about every 100 ms: at 500 MB/s that
-  // is 50 MB, a fifth of the default reserve.
+  // Any thread. Asks the file system (microseconds). Call it about every 100 ms, for what others
+  // write.
   void Look();
+
+  // The log thread. So much was written, and will be again when it moves into a table: looks when
+  // it has become a part of the reserve worth looking at.
+  void Wrote(uint64_t bytes);
 
   // As Look, told what is free. Low below the reserve, no longer low an eighth above it: between
   // the two it stays as it was, or a disk at the edge would refuse and accept by turns.
   void Judge(uint64_t free_bytes);
+
+  // Any thread. Asks the file system: with `bytes` more, would half of the reserve still be left?
+  // True without a reserve. For what is worth more than growth, and could still take everything.
+  bool LeavesHalf(uint64_t bytes) const;
 
   // Any thread.
   bool low() const { return low_.load(std::memory_order_relaxed); }
@@ -36,6 +45,8 @@ class DiskSpace {
   std::atomic<uint64_t> reserve_bytes_;
   std::atomic<uint64_t> free_bytes_{0};
   std::atomic<bool> low_{false};
+  std::mutex judging_;  // two looks at once must not judge each other's
+  uint64_t wrote_ = 0;  // since Wrote looked last; the log thread's
 };
 
 }  // namespace holdfast

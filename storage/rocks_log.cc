@@ -310,6 +310,7 @@ Status RocksLog::Impl::Append(LogQueue::Taken& taken, bool sync) {
     Add(records, 1);
     Add(batches, record.count());
     Add(bytes, sealed.size());
+    space.Wrote(sealed.size());
     written = span.last;
     written_time = std::max(written_time, record.server_time());
     first = span.last + 1;
@@ -393,6 +394,10 @@ void RocksLog::SetSyncPolicies(SyncPolicy stock, SyncPolicy ordinary) {
 }
 
 void RocksLog::SetDiskReserve(uint64_t bytes) { impl_->space.SetReserve(bytes); }
+bool RocksLog::HasRoomForSnapshot(uint64_t bytes, uint64_t queued) const {
+  // What may be written next: rows gather in memory until they make a run.
+  return impl_->space.LeavesHalf(std::min(bytes, queued + impl_->options.snapshot_run_bytes));
+}
 void RocksLog::NoteTime(UnixMs now) { impl_->witness_writer->NoteTime(now); }
 void RocksLog::Trim(Index keep_from) { impl_->segments->Trim(keep_from); }
 

@@ -113,6 +113,11 @@ class RocksLog final : public Log {
   // Any thread. Takes effect at the next look, within 100 ms.
   void SetDiskReserve(uint64_t bytes);
 
+  // Any thread; asks the file system. Whether a snapshot of `bytes` so far, of which `queued` were
+  // not handed over yet, may go on: it leaves half of the reserve alone. (The upper half is its
+  // own, for it is what lets the log go.)
+  bool HasRoomForSnapshot(uint64_t bytes, uint64_t queued) const;
+
   // Any thread. The server clock as it is now: an idle log's witness carries it, so that a clock
   // that was set back while the server was down shows. Call it about once a second, after Start.
   void NoteTime(UnixMs now);

@@ -25,6 +25,7 @@ struct SnapshotFigures {
   DurationMs last_took{0};
   uint64_t last_bytes = 0;
   uint64_t complete = 0;  // since the start
+  bool given_up = false;  // the last one that ended, for want of room on the disk
 };
 
 // Whether a snapshot with these cuts may become the current one. Out of line, so that a test can
@@ -38,8 +39,9 @@ class SnapshotRun : public PieceSink {
   // Asks for a snapshot of what is there now. Its number, or 0: one is being taken; then another
   // follows it if `after_that`.
   virtual uint32_t Begin(bool after_that) = 0;
-  // The last one that is complete.
+  // The last one that ended, and the last one that is complete: others were given up.
   virtual uint32_t finished() const = 0;
+  virtual uint32_t complete() const = 0;
   virtual SnapshotFigures figures() const = 0;
 
   // The snapshot that the shards are to take; 0: none. Another number than the one that a shard is
@@ -51,9 +53,9 @@ class SnapshotRun : public PieceSink {
 
   // ---- the partition's shard
 
-  // First its cut: of all batches up to here the partition has what it is to have, of those behind
-  // none.
-  virtual void TookCut(Partition partition, Index cut) = 0;
+  // First its cut, for snapshot `number`: of all batches up to here the partition has what it is to
+  // have, of those behind none. Only then its rows: others are of a snapshot that was given up.
+  virtual void TookCut(Partition partition, Index cut, uint32_t number) = 0;
   // Then, its rows being here, the end.
   virtual void TookAll(Partition partition, uint64_t keys) = 0;
 };

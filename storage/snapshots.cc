@@ -65,6 +65,7 @@ SnapshotFigures Snapshots::figures() const {
 
 void Snapshots::Put(Partition partition, std::string row) {
   const std::lock_guard lock(mutex_);
+  if (!cut_[partition]) return;
   queue_bytes_ += row.size();
   figures_.bytes += row.size();
   if (queue_bytes_ >= options_.queue_bytes_max) has_room_.store(false, std::memory_order_relaxed);
@@ -72,13 +73,16 @@ void Snapshots::Put(Partition partition, std::string row) {
   wake_.notify_one();
 }
 
-void Snapshots::TookCut(Partition partition, Index cut) {
+void Snapshots::TookCut(Partition partition, Index cut, uint32_t number) {
   const std::lock_guard lock(mutex_);
+  if (number != wanted()) return;
   cuts_[partition] = cut;
+  cut_[partition] = true;
 }
 
-void Snapshots::TookAll(Partition, uint64_t keys) {
+void Snapshots::TookAll(Partition partition, uint64_t keys) {
   const std::lock_guard lock(mutex_);
+  if (!cut_[partition]) return;
   figures_.keys += keys;
   if (++partitions_taken_ == kPartitions) wake_.notify_one();
 }
@@ -99,6 +103,7 @@ bool Snapshots::Take(Lock& lock) {
   figures_.keys = figures_.bytes = 0;
   figures_.began = options_.now();
   cuts_ = {};
+  cut_.reset();
   partitions_taken_ = 0;
   next_row_ = {};
   const uint32_t number = asked_;
@@ -112,11 +117,31 @@ bool Snapshots::Take(Lock& lock) {
   // What fails here went to the log's fatal handler, too: nothing more is promised.
   if (!begun.ok()) return false;
   if (WriteQueued(lock) && AwaitCuts(lock) && Complete(lock)) return true;
+  const bool goes_on = std::exchange(out_of_room_, false);
+  GiveUp(lock);
+  if (!goes_on) return false;
+  figures_.given_up = true;
+  Tell(
+      "Snapshot given up: not even half of disk-reserve would be left. What it had written is "
+      "removed; make room on the disk.");
+  finished_.store(number, std::memory_order_release);
+  lock.unlock();
+  WakeAll();
+  lock.lock();
+  return true;
+}
+
+// A shard that has not noticed yet may still bring rows: without cuts nobody takes them.
+void Snapshots::GiveUp(Lock& lock) {
   wanted_.store(0, std::memory_order_release);
+  cut_.reset();
+  queue_.clear();
+  queue_bytes_ = 0;
+  has_room_.store(true, std::memory_order_relaxed);
   lock.unlock();
   (void)log_.snapshots().Abandon();
   lock.lock();
-  return false;
+  figures_.running = false;
 }
 
 // Until every partition is taken.
@@ -132,6 +157,8 @@ bool Snapshots::WriteQueued(Lock& lock) {
            std::to_string(kPartitions));
     }
     if (stop_) return false;
+    out_of_room_ = !log_.HasRoomForSnapshot(figures_.bytes, queue_bytes_);
+    if (out_of_room_) return false;
     if (queue_.empty() && done()) return true;
     std::vector<Row> rows;
     rows.swap(queue_);
@@ -177,11 +204,14 @@ bool Snapshots::Complete(Lock& lock) {
   figures_.last_cut = figures_.began;
   figures_.last_took = options_.now() - figures_.began;
   figures_.last_bytes = figures_.bytes;
+  figures_.given_up = false;
   ++figures_.complete;
   Tell("Snapshot complete: " + std::to_string(figures_.keys) + " keys, " +
        Mebibytes(figures_.bytes) + ", " + std::to_string(figures_.last_took.count()) +
        " ms; the log is needed from index " + std::to_string(oldest_cut + 1));
-  finished_.store(wanted_.exchange(0, std::memory_order_acq_rel), std::memory_order_release);
+  const uint32_t number = wanted_.exchange(0, std::memory_order_acq_rel);
+  complete_.store(number, std::memory_order_release);
+  finished_.store(number, std::memory_order_release);
   lock.unlock();
   WakeAll();
   lock.lock();

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <atomic>
+#include <bitset>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -46,11 +47,12 @@ class Snapshots final : public SnapshotRun {
 
   uint32_t Begin(bool after_that) override;
   uint32_t finished() const override { return finished_.load(std::memory_order_acquire); }
+  uint32_t complete() const override { return complete_.load(std::memory_order_acquire); }
   SnapshotFigures figures() const override;
   uint32_t wanted() const override { return wanted_.load(std::memory_order_acquire); }
   bool HasRoom() const override { return has_room_.load(std::memory_order_relaxed); }
   void Put(Partition partition, std::string row) override;
-  void TookCut(Partition partition, Index cut) override;
+  void TookCut(Partition partition, Index cut, uint32_t number) override;
   void TookAll(Partition partition, uint64_t keys) override;
 
  private:
@@ -63,6 +65,7 @@ class Snapshots final : public SnapshotRun {
   void Run();
   // False: stopped, or the disk failed.
   bool Take(Lock& lock);
+  void GiveUp(Lock& lock);
   bool WriteQueued(Lock& lock);
   bool AwaitCuts(Lock& lock);
   bool Complete(Lock& lock);
@@ -75,6 +78,7 @@ class Snapshots final : public SnapshotRun {
 
   std::atomic<uint32_t> wanted_{0};
   std::atomic<uint32_t> finished_{0};
+  std::atomic<uint32_t> complete_{0};
   std::atomic<bool> has_room_{true};
 
   mutable std::mutex mutex_;
@@ -86,6 +90,8 @@ class Snapshots final : public SnapshotRun {
   std::vector<Row> queue_;
   uint64_t queue_bytes_ = 0;
   Cuts cuts_{};
+  std::bitset<kPartitions> cut_;  // which of them were taken
+  bool out_of_room_ = false;
   int partitions_taken_ = 0;
   SnapshotFigures figures_;
 

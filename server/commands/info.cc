@@ -136,7 +136,8 @@ void WritePersistence(const CommandContext& ctx, FieldWriter& field) {
   field("current_save_keys_total", snapshot.running ? TotalKeys(server) : 0);
   field("rdb_bgsave_in_progress", snapshot.running ? 1 : 0);
   field("rdb_last_save_time", ToUnixMs(ever ? snapshot.last_cut : server.started_at.load()) / 1000);
-  field("rdb_last_bgsave_status", "ok");  // one that fails ends the process
+  // One that the disk fails ends the process.
+  field("rdb_last_bgsave_status", snapshot.given_up ? "err" : "ok");
   field("rdb_last_bgsave_time_sec", ever ? snapshot.last_took.count() / 1000 : -1);
   field("rdb_current_bgsave_time_sec", running.count() / 1000);
   field("rdb_saves", snapshot.complete);

@@ -20,6 +20,10 @@ namespace {
 constexpr std::string_view kKeepsNothing =
     "ERR this server keeps nothing on disk: it was started with appendonly no";
 
+constexpr std::string_view kGivenUp =
+    "-ERR the snapshot was given up: it would have taken more than half of disk-reserve; make room "
+    "on the disk\r\n";
+
 constexpr int64_t kBackupsMax = 1'000'000;
 
 SnapshotRun* SnapshotsOf(CommandContext& ctx) {
@@ -36,7 +40,7 @@ void CmdSave(CommandContext& ctx, Args) {
   if (number == 0) return ctx.reply.Error("ERR Background save already in progress");
   ctx.router.late_replies().Await(*ctx.client, [snapshots, number]() -> std::optional<std::string> {
     if (snapshots->finished() < number) return std::nullopt;
-    return std::string(kOkReply);
+    return std::string(snapshots->complete() < number ? kGivenUp : kOkReply);
   });
 }
 

@@ -89,7 +89,7 @@ void SnapshotWalk::OnGranted() {
 }
 
 void SnapshotWalk::Cut(SnapshotRun& run) {
-  run.TookCut(partition_, shard_.server().log.LastPushed());
+  run.TookCut(partition_, shard_.server().log.LastPushed(), number_);
   taking_.emplace(shard_.keyspace(), partition_, number_, run);
   stage_ = Stage::kTakes;
   if (!taking_->Step(1)) NextPartition(run);

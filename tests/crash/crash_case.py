@@ -114,6 +114,9 @@ class CrashCase(unittest.TestCase):
             thread.start()
         try:
             yield
+        except OSError:
+            self.assert_alive()
+            raise
         finally:
             self.server.kill()
         self.oracle.killed_at = now_ms()

@@ -29,11 +29,12 @@ class SimSnapshots final : public SnapshotRun {
 
   uint32_t Begin(bool) override { return 0; }
   uint32_t finished() const override { return running_ ? number_ - 1 : number_; }
+  uint32_t complete() const override { return finished(); }
   SnapshotFigures figures() const override { return {}; }
   uint32_t wanted() const override { return running_ ? number_ : 0; }
   bool HasRoom() const override { return has_room; }
   void Put(Partition, std::string row) override { taken_.rows.push_back(std::move(row)); }
-  void TookCut(Partition partition, Index cut) override { taken_.cuts[partition] = cut; }
+  void TookCut(Partition partition, Index cut, uint32_t) override { taken_.cuts[partition] = cut; }
   void TookAll(Partition, uint64_t) override { ++partitions_; }
 
   bool has_room = true;

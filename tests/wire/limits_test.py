@@ -153,20 +153,21 @@ class RequestSize(WireTest):
 class LittleDisk(WireTest):
     flags = ("--shards", "2", "--restart-grace", "0")
 
+    def be_low(self, low):
+        self.call("CONFIG", "SET", "disk-reserve", str(1 << 60) if low else "0")
+        eventually(lambda: self.info("log")["low_on_disk"] == "01"[low])
+
+    def tearDown(self):
+        super().tearDown()
+        self.be_low(False)
+
     def test_below_the_reserve_what_grows_is_refused_and_the_rest_goes_on(self):
         self.call("STOCK.CREATE", "mask", 2)
         self.call("RESERVE", "mask", "ord-1", 1)
         self.call("RESERVE", "mask", "ord-2", 1)
         self.call("SET", "session", "v")
-        self.call("CONFIG", "SET", "disk-reserve", str(1 << 60))
-
-        def refused():
-            try:
-                self.call("SET", "session", "w")
-                return False
-            except ReplyError as error:
-                return error.code == "MISCONF"
-        eventually(refused)
+        self.be_low(True)
+        self.assertError("MISCONF", "SET", "session", "w")
         self.assertError("MISCONF", "STOCK.CREATE", "other", 5)
         self.assertEqual(self.call("RESERVE", "mask", "ord-3", 1)[0], "SOLDOUT")
         self.assertEqual(self.call("RESERVE", "mask", "ord-1", 1)[0], "HELD")
@@ -176,9 +177,40 @@ class LittleDisk(WireTest):
         self.assertEqual(self.call("DEL", "session"), 1)
         self.assertEqual(self.call("GET", "session"), None)
 
-        self.call("CONFIG", "SET", "disk-reserve", "0")
-        eventually(lambda: not refused())
+        self.be_low(False)
         self.assertEqual(self.call("RESERVE", "mask", "ord-4", 1)[0], "HELD")
+
+    def test_timers_pause_and_what_is_due_is_settled_when_somebody_asks(self):
+        for sku in ("soap", "rice"):
+            self.call("STOCK.CREATE", sku, 2)
+        before = self.settled()
+        self.call("SET", "dying", "v", "PX", 1000)
+        self.call("RESERVE", "soap", "asked-for", 1, "PX", 1000)
+        self.call("RESERVE", "rice", "left-alone", 1, "PX", 1000)
+        self.be_low(True)
+        time.sleep(1.2)
+        self.assertEqual(self.settled(), before)
+        self.assertEqual(self.call("GET", "dying"), None)
+        self.assertEqual(self.call("CONFIRM", "soap", "asked-for"), ["EXPIRED", 0])
+        self.assertEqual(self.settled(), (before[0] + 1, before[1] + 1))
+        self.be_low(False)
+        eventually(lambda: self.settled() == (before[0] + 2, before[1] + 1))
+
+    def settled(self):
+        return int(self.info("stock")["holds_expired"]), int(self.info("stats")["expired_keys"])
+
+    def test_a_snapshot_that_would_eat_the_reserve_is_given_up(self):
+        self.call("SET", "key", "v")
+        self.be_low(True)
+        self.assertError("ERR the snapshot was given up: it would have taken more than half of disk-reserve; "
+                         "make room on the disk", "SAVE")
+        self.assertEqual(self.info("persistence")["rdb_last_bgsave_status"], "err")
+        self.assertEqual(self.call("BGSAVE"), "Background saving started")
+        eventually(lambda: self.info("persistence")["rdb_bgsave_in_progress"] == "0")
+        self.be_low(False)
+        self.assertEqual(self.call("SAVE"), "OK")
+        self.assertEqual(self.info("persistence")["rdb_last_bgsave_status"], "ok")
+        self.assertEqual(self.info("persistence")["rdb_saves"], "1")
 
 
 if __name__ == "__main__":
