@@ -115,6 +115,7 @@ Status Loader::LoadPartitions(Shard& shard, std::atomic<uint64_t>& rows) {
     const auto number = static_cast<Partition>(partition);
     if (Status status = log_.snapshots().ForEachRow(number, load); !status.ok()) return status;
   }
+  shard.FinishLoad();
   return Status::Ok();
 }
 

@@ -167,6 +167,7 @@ class Shard {
 
   // Loads one fact of the snapshot. False: it is malformed.
   [[nodiscard]] bool Load(const MutationView& fact) { return keyspace_.Load(fact); }
+  void FinishLoad() { keyspace_.FinishLoad(); }
   // Applies one mutation of the log. False: it is malformed.
   [[nodiscard]] bool Replay(const MutationView& mutation);
   // After the last one: audits every SKU. kDamaged, naming the first that does not add up.

@@ -25,8 +25,8 @@ struct CutMark {
 };
 
 std::string EncodeCutMark(const CutMark& mark);
-// kDamaged unless `row` is exactly what EncodeCutMark makes; kInvalid, naming the format, for one of
-// a later version.
+// kDamaged unless `row` is exactly what EncodeCutMark makes; kInvalid, naming the format, for one
+// of a later version.
 Status DecodeCutMark(std::string_view row, CutMark& out);
 
 }  // namespace holdfast

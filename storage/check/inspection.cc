@@ -196,6 +196,7 @@ Status Inspection::ReadSnapshot() {
     state_.reset();
     return Note(read);
   }
+  if (state_) state_->FinishLoad();
   return Note(store->CheckCount(rows));
 }
 

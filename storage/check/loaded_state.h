@@ -32,6 +32,8 @@ class LoadedState {
 
   // False: what was there before rules it out.
   [[nodiscard]] bool Load(const MutationView& fact) { return keyspace_.Load(fact); }
+  // After the last fact of the snapshot, before the first mutation behind it.
+  void FinishLoad() { keyspace_.FinishLoad(); }
   [[nodiscard]] bool Apply(const MutationView& mutation);
 
   // Recomputes every sum of every SKU, and counts all keys. Each fault is a line that names its

@@ -286,6 +286,19 @@ bool Keyspace::Load(const MutationView& fact) {
   return true;
 }
 
+void Keyspace::FinishLoad() {
+  for (const Slot slot : std::exchange(slots_to_finish_, {})) {
+    Keys* const keys = KeysOf(kStockDb, slot);
+    if (keys == nullptr) continue;
+    keys->ForEach([this](const Entry::Handle& entry) {
+      if (entry->type() != KeyType::kStock) return;
+      const size_t bytes_before = entry->MemoryBytes();
+      ItemPieces::FinishLoad(entry->item());
+      AfterItemChange(*entry, bytes_before);
+    });
+  }
+}
+
 bool Keyspace::LoadItem(const KeyPlace& place, std::string_view body) {
   if (Find(place) != nullptr) return false;
   std::unique_ptr<Item> item = ItemPieces::Load(body, seed_);
@@ -294,6 +307,7 @@ bool Keyspace::LoadItem(const KeyPlace& place, std::string_view body) {
   Entry& entry = Add(place, Entry::MakeStock(place.key, std::move(item), table), kNever);
   ++TableOf(place.db, place.slot).skus;
   ++stock_count_;
+  slots_to_finish_.insert(place.slot);
   AfterItemChange(entry, entry.MemoryBytes());
   return true;
 }

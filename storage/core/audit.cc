@@ -22,23 +22,16 @@ void ItemAudit::LookAt(const Hold& hold) {
   sums_.held += hold.HeldUnits();
   sums_.sold += hold.SoldUnits();
   sums_.returned += hold.returned;
-  if (hold.IsLive()) ++live_;
-  if (hold.IsFence()) ++fences_;
+  const uint64_t print = Item::LiveHolds::FingerprintOf(hold.until, hold);
+  (hold.IsLive() ? live_ : finished_) += print;
+  if (hold.IsFence()) fences_ += print;
   if (item_.counts_buyers_ && !hold.buyer().empty()) used_[hold.buyer()] += hold.UsedUnits();
 
   Check(hold.IsFence() == (hold.units == 0), "only a fence has no units");
   Check(hold.SoldUnits() >= 0, "a hold returned more than it sold");
   Check(hold.returned == 0 || hold.state == HoldState::kConfirmed, "units returned, never sold");
   Check(hold.kept <= hold.returned, "a hold's limit keeps more than was returned");
-  if (hold.IsLive()) {
-    Check(item_.live_.Contains(hold.until, hold), "a live hold has no deadline");
-  } else {
-    Check(item_.finished_.Contains(hold.until, hold), "a finished hold is never forgotten");
-  }
-  if (hold.IsFence()) {
-    Check(!hold.IsLive(), "a fence is live");
-    Check(item_.fences_.Contains(hold.until, hold), "a fence is not among the fences");
-  }
+  Check(!hold.IsFence() || !hold.IsLive(), "a fence is live");
 }
 
 void ItemAudit::CompareSums() {
@@ -48,10 +41,10 @@ void ItemAudit::CompareSums() {
   Check(sums_.sold + item_.forgotten_.sold == stock.sold, "sold differs from the confirmed holds");
   Check(sums_.returned + item_.forgotten_.returned == stock.returned,
         "returned differs from the confirmed holds");
-  // The queues hold pointers: one that has no hold any more would be counted here.
-  Check(live_ == item_.live_.size(), "a deadline without a live hold");
-  Check(report_.holds - live_ == item_.finished_.size(), "a remembered hold that is not there");
-  Check(fences_ == item_.fences_.size(), "a fence that is not there");
+  // Neither a hold without its deadline nor a deadline without its hold.
+  Check(live_ == item_.live_.Fingerprint(), "the deadlines are not those of the live holds");
+  Check(finished_ == item_.finished_.Fingerprint(), "finished holds are not all to be forgotten");
+  Check(fences_ == item_.fences_.Fingerprint(), "the fences are not the holds without units");
 }
 
 // Forgotten holds are not told apart by buyer; but no buyer may have less than their remembered

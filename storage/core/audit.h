@@ -19,7 +19,8 @@ struct AuditReport {
 };
 
 // In slices, so that no turn of a shard stalls behind it: the item must not change from the first
-// step to the last. Remembers each buyer until then.
+// step to the last. Remembers each buyer until then, and compares them and the deadlines in the
+// last.
 class ItemAudit {
  public:
   explicit ItemAudit(const Item& item) : item_(item) {}
@@ -39,8 +40,10 @@ class ItemAudit {
   AuditReport report_;
   uint64_t from_ = 0;
   Stock sums_;
-  size_t live_ = 0;
-  size_t fences_ = 0;
+  // Of the deadlines that the holds should have: storage/core/deadlines.h.
+  uint64_t live_ = 0;
+  uint64_t finished_ = 0;
+  uint64_t fences_ = 0;
   std::unordered_map<std::string_view, Units> used_;  // by buyer
 };
 

@@ -168,12 +168,6 @@ bool ItemPieces::LoadHold(Item& item, ByteReader& reader) {
   if (made_hold->IsLive() && made_hold->IsFence()) return false;
   Hold& hold = *item.holds_.Insert(key, std::move(made_hold));
   item.block_bytes_ += hold.BlockBytes();
-  if (hold.IsLive()) {
-    item.live_.Add(hold.until, hold);
-  } else {
-    item.finished_.Add(hold.until, hold);
-  }
-  if (hold.IsFence()) item.fences_.Add(hold.until, hold);
   return true;
 }
 
@@ -206,8 +200,25 @@ bool ItemPieces::LoadRef(Item& item, ByteReader& reader) {
   if (item.refs_.Find(key) != nullptr) return false;
   Ref& added = *item.refs_.Insert(key, std::make_unique<Ref>(std::move(ref)));
   item.block_bytes_ += added.BlockBytes();
-  item.refs_by_forget_.Add(added.forget_at, added);
   return true;
+}
+
+void ItemPieces::FinishLoad(Item& item) {
+  std::vector<Item::LiveHolds::Entry> live;
+  std::vector<Item::FinishedHolds::Entry> finished;
+  std::vector<Item::FinishedHolds::Entry> fences;
+  item.holds_.ForEach([&](const HoldPtr& hold) {
+    if (hold->IsLive()) {
+      live.push_back({hold->until, hold.get()});
+    } else {
+      finished.push_back({hold->until, hold.get()});
+    }
+    if (hold->IsFence()) fences.push_back({hold->until, hold.get()});
+  });
+  item.live_.Fill(std::move(live));
+  item.finished_.Fill(std::move(finished));
+  item.fences_.Fill(std::move(fences));
+  item.refs_.ForEach([&](const RefPtr& ref) { item.refs_by_forget_.Add(ref->forget_at, *ref); });
 }
 
 }  // namespace holdfast

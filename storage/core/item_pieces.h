@@ -47,6 +47,8 @@ class ItemPieces {
   // Null if malformed.
   static std::unique_ptr<Item> Load(std::string_view body, HashSeed seed);
   [[nodiscard]] static bool LoadRecords(Item& item, MutationKind kind, std::string_view body);
+  // After the last record, before the first change: files the deadlines.
+  static void FinishLoad(Item& item);
 
  private:
   static bool LoadHold(Item& item, ByteReader& reader);

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -106,6 +107,8 @@ class Keyspace {
   // The same for a fact of a snapshot: what makes the key what it was, loaded into an empty
   // keyspace in the order in which it was taken (partition_snapshot.h).
   [[nodiscard]] bool Load(const MutationView& fact);
+  // After the last fact of the snapshot, before the first mutation behind it.
+  void FinishLoad();
 
   // Decodes and applies one mutation of any kind, from the log or the stream. False, and nothing
   // changed, if it is malformed, of an unknown kind, of a slot that is not ours, or says what
@@ -258,6 +261,7 @@ class Keyspace {
   std::array<Totals, kDatabases> totals_;
   std::vector<uint64_t> gated_stamps_;
   size_t stock_count_ = 0;
+  std::set<Slot> slots_to_finish_;  // where a snapshot brought SKUs
   size_t memory_bytes_ = 0;
   uint32_t access_second_ = 0;
 };

@@ -38,6 +38,10 @@ bool Cluster::Load(std::string_view row) {
   return !reader.failed();
 }
 
+void Cluster::FinishLoad() {
+  for (const auto& shard : shards_) shard->FinishLoad();
+}
+
 bool Cluster::Replay(std::string_view mutations) {
   ByteReader reader(mutations);
   MutationView mutation{};

@@ -45,6 +45,7 @@ class Cluster {
 
   // Before the first command: a row of the snapshot, then what the log held.
   [[nodiscard]] bool Load(std::string_view row);
+  void FinishLoad();
   [[nodiscard]] bool Replay(std::string_view mutations);
   Status FinishRecovery();
 

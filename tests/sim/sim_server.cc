@@ -57,6 +57,7 @@ std::optional<std::string> SimServer::Recover() {
   for (const std::string& row : disk_.snapshot.rows) {
     if (!cluster_->Load(row)) return "a row of the snapshot cannot be loaded";
   }
+  cluster_->FinishLoad();
   Replayed replayed;
   const Status status = log_.Replay(
       disk_.snapshot.cuts,

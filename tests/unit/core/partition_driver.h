@@ -292,6 +292,15 @@ class Partitioned {
   return reader.AtEnd();
 }
 
+template <typename Rows>
+[[nodiscard]] bool LoadAll(Keyspace& keys, const Rows& rows) {
+  for (const std::string& row : rows) {
+    if (!Load(keys, row)) return false;
+  }
+  keys.FinishLoad();
+  return true;
+}
+
 inline void Replay(Keyspace& keys, std::string_view log) {
   ByteReader reader(log);
   MutationView mutation;

@@ -40,7 +40,7 @@ TEST_P(SnapshotOfChanges, IsWhatWasThereAtTheCut) {
     }
     Keyspace loaded(kSeed, kPartition * kSlotsPerPartition,
                     (kPartition + 1) * kSlotsPerPartition - 1);
-    for (const std::string& row : rows.rows) ASSERT_TRUE(Load(loaded, row));
+    ASSERT_TRUE(LoadAll(loaded, rows.rows));
     EXPECT_TRUE(DumpOf(loaded) == at_cut);
     AuditAll(loaded);
     EXPECT_EQ(KeysOf(loaded), keys_at_cut);
@@ -81,7 +81,7 @@ TEST(PartitionSnapshot, WhatASkuRememberedNothingOfAtTheCutStaysOutOfIt) {
   }
   Keyspace loaded(kSeed, kPartition * kSlotsPerPartition,
                   (kPartition + 1) * kSlotsPerPartition - 1);
-  for (const std::string& row : rows.rows) ASSERT_TRUE(Load(loaded, row));
+  ASSERT_TRUE(LoadAll(loaded, rows.rows));
   EXPECT_TRUE(DumpOf(loaded) == at_cut);
 }
 
@@ -107,7 +107,7 @@ TEST(PartitionSnapshot, ACountOfBuyersGoesOnWhereItWas) {
   }
   Keyspace loaded(kSeed, kPartition * kSlotsPerPartition,
                   (kPartition + 1) * kSlotsPerPartition - 1);
-  for (const std::string& row : rows.rows) ASSERT_TRUE(Load(loaded, row));
+  ASSERT_TRUE(LoadAll(loaded, rows.rows));
   EXPECT_EQ(loaded.NextDueWork().has_value(), true);
   Item& item = *loaded.FindStock(place);
   ASSERT_TRUE(item.counting());
@@ -153,7 +153,7 @@ TEST(PartitionSnapshot, SegmentsOfKeysDoNotComeTogetherMeanwhile) {
   EXPECT_EQ(snapshot.keys(), at_cut.size());
   Keyspace loaded(kSeed, kPartition * kSlotsPerPartition,
                   (kPartition + 1) * kSlotsPerPartition - 1);
-  for (const std::string& row : rows.rows) ASSERT_TRUE(Load(loaded, row));
+  ASSERT_TRUE(LoadAll(loaded, rows.rows));
   EXPECT_TRUE(DumpOf(loaded) == at_cut);
 }
 
@@ -188,7 +188,7 @@ TEST(PartitionSnapshot, SegmentsOfHoldsDoNotComeTogetherMeanwhile) {
   }
   Keyspace loaded(kSeed, kPartition * kSlotsPerPartition,
                   (kPartition + 1) * kSlotsPerPartition - 1);
-  for (const std::string& row : rows.rows) ASSERT_TRUE(Load(loaded, row));
+  ASSERT_TRUE(LoadAll(loaded, rows.rows));
   EXPECT_TRUE(DumpOf(loaded) == at_cut);
   AuditAll(loaded);
 }
@@ -233,7 +233,7 @@ TEST(PartitionSnapshot, SegmentsOfFieldsAndRefsDoNotComeTogetherMeanwhile) {
   }
   Keyspace loaded(kSeed, kPartition * kSlotsPerPartition,
                   (kPartition + 1) * kSlotsPerPartition - 1);
-  for (const std::string& row : rows.rows) ASSERT_TRUE(Load(loaded, row));
+  ASSERT_TRUE(LoadAll(loaded, rows.rows));
   EXPECT_TRUE(DumpOf(loaded) == at_cut);
 }
 
@@ -250,7 +250,7 @@ TEST(PartitionSnapshot, GivesUpWithoutATrace) {
   }
   Keyspace loaded(kSeed, kPartition * kSlotsPerPartition,
                   (kPartition + 1) * kSlotsPerPartition - 1);
-  for (const std::string& row : rows.rows) ASSERT_TRUE(Load(loaded, row));
+  ASSERT_TRUE(LoadAll(loaded, rows.rows));
   EXPECT_TRUE(DumpOf(loaded) == at_cut);
 }
 
@@ -308,7 +308,7 @@ TEST(PartitionSnapshot, AValueDeletedBeforeItIsTakenIsKeptUntilThen) {
   EXPECT_EQ(snapshot.held_bytes(), 0U);
   Keyspace loaded(kSeed, kPartition * kSlotsPerPartition,
                   (kPartition + 1) * kSlotsPerPartition - 1);
-  for (const std::string& row : rows.rows) ASSERT_TRUE(Load(loaded, row));
+  ASSERT_TRUE(LoadAll(loaded, rows.rows));
   EXPECT_TRUE(DumpOf(loaded) == at_cut);
 }
 
