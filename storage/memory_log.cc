@@ -8,7 +8,7 @@
 
 namespace holdfast {
 
-MemoryLog::MemoryLog(MemoryLogOptions options)
+MemoryLog::MemoryLog(const MemoryLogOptions& options)
     : MemoryLog(options, MemoryDisk{.history = options.history, .records = {}}) {
   disk_.history.epoch = 1;
 }
@@ -68,6 +68,17 @@ void MemoryLog::Publish() {
 // True when the fault that was planned `in` calls ahead is due now.
 bool MemoryLog::FaultDue(uint64_t& in) { return in > 0 && --in == 0; }
 
+void MemoryLog::Write(std::string_view bytes) {
+  std::string& disk = disk_.records;
+  if (!FaultDue(misdirect_in_)) {
+    disk.append(bytes);
+    return;
+  }
+  const size_t back = std::min(misdirect_back_, disk.size());
+  bytes = bytes.substr(0, back);
+  disk.replace(disk.size() - back, bytes.size(), bytes);
+}
+
 bool MemoryLog::Step() {
   if (dead_) return false;
   queue_.TakeNow(taken_);
@@ -83,7 +94,7 @@ bool MemoryLog::Step() {
       Die(Status::Io("writing a record failed, as planned"));
       return false;
     }
-    disk_.records.append(bytes);
+    Write(bytes);
     first += record.count();
     written_ = first - 1;
     written_time_ = std::max(written_time_, record.server_time());

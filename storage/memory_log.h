@@ -40,7 +40,7 @@ struct MemoryLogOptions {
 class MemoryLog final : public Log {
  public:
   // A fresh log.
-  explicit MemoryLog(MemoryLogOptions options);
+  explicit MemoryLog(const MemoryLogOptions& options);
   // Goes on from `disk`. Call Replay before the first Push.
   MemoryLog(MemoryLogOptions options, MemoryDisk disk);
 
@@ -69,6 +69,12 @@ class MemoryLog final : public Log {
   // write leaves half of its record behind.
   void FailWrite(uint64_t k) { fail_write_in_ = k; }
   void FailSync(uint64_t k) { fail_sync_in_ = k; }
+  // The k-th write from now lands `back` bytes before the disk's end, over what is there (as far
+  // back as there is anything), and nobody is told.
+  void MisdirectWrite(uint64_t k, size_t back) {
+    misdirect_in_ = k;
+    misdirect_back_ = back;
+  }
 
   // Bytes written but not synced.
   size_t UnsyncedBytes() const { return disk_.records.size() - synced_bytes_; }
@@ -82,6 +88,7 @@ class MemoryLog final : public Log {
 
  private:
   void Die(const Status& status);
+  void Write(std::string_view bytes);
   void Publish();
   static bool FaultDue(uint64_t& in);
 
@@ -96,6 +103,8 @@ class MemoryLog final : public Log {
   std::vector<Waker*> wakers_;
   uint64_t fail_write_in_ = 0;
   uint64_t fail_sync_in_ = 0;
+  uint64_t misdirect_in_ = 0;
+  size_t misdirect_back_ = 0;
   bool dead_ = false;
 };
 

@@ -152,6 +152,24 @@ TEST_F(MemoryLogTest, TheKthWriteFailsAndLeavesATornRecord) {
   EXPECT_EQ(TextsOn(log.Kill()), Texts{"a"});
 }
 
+// A disk that writes to another place than it was told, and says nothing: no start shows less than
+// was promised, or anything else.
+TEST_F(MemoryLogTest, WhicheverWriteIsMisdirectedTheStartIsRefused) {
+  const Texts texts = {"one", "two", "three", "four", "five"};
+  for (uint64_t k = 1; k <= texts.size(); ++k) {
+    for (size_t back = 0; back < 300; ++back) {
+      MemoryLog log(Options());
+      log.MisdirectWrite(k, back);
+      for (const std::string& text : texts) {
+        Push(log, text, true);
+        ASSERT_TRUE(log.Step());
+        ASSERT_TRUE(log.Sync());
+      }
+      EXPECT_EQ(TextsOn(log.LosePower(0)), std::nullopt) << k << ", " << back << " bytes back";
+    }
+  }
+}
+
 TEST_F(MemoryLogTest, AfterAFailedSyncNothingBecomesDurable) {
   MemoryLog log(Options());
   CountingWaker waker;
