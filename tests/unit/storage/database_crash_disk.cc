@@ -1,6 +1,7 @@
 #include "tests/unit/storage/database_crash_disk.h"
 
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "tests/unit/storage/log_test_support.h"
@@ -17,12 +18,16 @@ std::string FileName(const std::string& path) {
   return std::filesystem::path(path).filename().string();
 }
 
+// How far from where it was sent a read goes astray.
+constexpr uint64_t kElsewhere = 512;
+
 // RocksDB's own diary and lock are no data.
 bool IsData(const std::string& name) { return !name.starts_with("LO"); }
 
 Files FilesIn(const std::string& directory) {
   Files files;
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+  std::error_code missing;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, missing)) {
     const std::string name = entry.path().filename().string();
     if (IsData(name)) files.emplace(name, ReadFile(entry.path().string()));
   }
@@ -40,8 +45,12 @@ class CrashDisk::File : public FSWritableFileOwnerWrapper {
                   IODebugContext* dbg) override {
     const std::lock_guard lock(disk_.mutex_);
     disk_.BeforeChange();
-    disk_.tracked_[name_].size += data.size();
-    return FSWritableFileOwnerWrapper::Append(data, options, dbg);
+    const bool due = IsData(name_) && disk_.IsDue(Call::kAppend);
+    const bool torn = due && disk_.fault_.effect == Effect::kTears;
+    const rocksdb::Slice written(data.data(), due ? (torn ? data.size() / 2 : 0) : data.size());
+    disk_.tracked_[name_].size += written.size();
+    IOStatus status = FSWritableFileOwnerWrapper::Append(written, options, dbg);
+    return due ? disk_.Meet("appending to " + name_) : status;
   }
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
                   const rocksdb::DataVerificationInfo& /*info*/, IODebugContext* dbg) override {
@@ -50,6 +59,7 @@ class CrashDisk::File : public FSWritableFileOwnerWrapper {
   IOStatus Sync(const IOOptions& /*options*/, IODebugContext* /*dbg*/) override {
     const std::lock_guard lock(disk_.mutex_);
     disk_.BeforeChange();
+    if (disk_.IsDue(Call::kSync)) return disk_.Meet("syncing " + name_);
     Tracked& file = disk_.tracked_[name_];
     file.synced = file.size;
     return IOStatus::OK();
@@ -73,6 +83,7 @@ class CrashDisk::Directory : public rocksdb::FSDirectory {
   IOStatus Fsync(const IOOptions& /*options*/, IODebugContext* /*dbg*/) override {
     const std::lock_guard lock(disk_.mutex_);
     disk_.BeforeChange();
+    if (disk_.IsDue(Call::kSyncDirectory)) return disk_.Meet("syncing the directory");
     for (auto& [name, file] : disk_.tracked_) {
       file.name_synced = true;
       file.replaced.reset();
@@ -87,9 +98,62 @@ class CrashDisk::Directory : public rocksdb::FSDirectory {
   CrashDisk& disk_;
 };
 
+// A misdirected read comes from elsewhere in the file: from its begin, or from behind.
+class CrashDisk::SequentialFile : public rocksdb::FSSequentialFileOwnerWrapper {
+ public:
+  SequentialFile(CrashDisk& disk, std::string name, std::unique_ptr<rocksdb::FSSequentialFile> file)
+      : FSSequentialFileOwnerWrapper(std::move(file)), disk_(disk), name_(std::move(name)) {}
+
+  IOStatus Read(size_t n, const IOOptions& options, rocksdb::Slice* result, char* scratch,
+                IODebugContext* dbg) override {
+    const std::lock_guard lock(disk_.mutex_);
+    if (!IsData(name_) || !disk_.IsDue(Call::kRead))
+      return FSSequentialFileOwnerWrapper::Read(n, options, result, scratch, dbg);
+    IOStatus met = disk_.Meet("reading " + name_);
+    if (disk_.fault_.effect == Effect::kFails) return met;
+    if (disk_.fault_.effect == Effect::kMisdirected) {
+      IOStatus skipped = FSSequentialFileOwnerWrapper::Skip(kElsewhere);
+      if (!skipped.ok()) return skipped;
+    }
+    IOStatus status = FSSequentialFileOwnerWrapper::Read(n, options, result, scratch, dbg);
+    if (disk_.fault_.effect == Effect::kTears) *result = {result->data(), result->size() / 2};
+    return status;
+  }
+
+ private:
+  CrashDisk& disk_;
+  const std::string name_;
+};
+
+class CrashDisk::RandomAccessFile : public rocksdb::FSRandomAccessFileOwnerWrapper {
+ public:
+  RandomAccessFile(CrashDisk& disk, std::string name,
+                   std::unique_ptr<rocksdb::FSRandomAccessFile> file)
+      : FSRandomAccessFileOwnerWrapper(std::move(file)), disk_(disk), name_(std::move(name)) {}
+
+  IOStatus Read(uint64_t offset, size_t n, const IOOptions& options, rocksdb::Slice* result,
+                char* scratch, IODebugContext* dbg) const override {
+    const std::lock_guard lock(disk_.mutex_);
+    if (!IsData(name_) || !disk_.IsDue(Call::kRead))
+      return FSRandomAccessFileOwnerWrapper::Read(offset, n, options, result, scratch, dbg);
+    IOStatus met = disk_.Meet("reading " + name_);
+    if (disk_.fault_.effect == Effect::kFails) return met;
+    if (disk_.fault_.effect == Effect::kMisdirected) offset = offset > 0 ? 0 : kElsewhere;
+    IOStatus status =
+        FSRandomAccessFileOwnerWrapper::Read(offset, n, options, result, scratch, dbg);
+    if (disk_.fault_.effect == Effect::kTears) *result = {result->data(), result->size() / 2};
+    return status;
+  }
+
+ private:
+  CrashDisk& disk_;
+  const std::string name_;
+};
+
 void CrashDisk::Watch(const std::string& directory) {
   const std::lock_guard lock(mutex_);
   directory_ = directory;
+  watches_ = true;
 }
 
 std::vector<CrashDisk::Moment> CrashDisk::moments() const {
@@ -97,13 +161,42 @@ std::vector<CrashDisk::Moment> CrashDisk::moments() const {
   return moments_;
 }
 
-void CrashDisk::BeforeChange() {
-  if (directory_.empty()) return;
+void CrashDisk::Plan(const std::string& directory, const Fault& fault) {
+  const std::lock_guard lock(mutex_);
+  directory_ = directory;
+  fault_ = fault;
+  fault_met_ = false;
+}
+
+bool CrashDisk::FaultMet() const {
+  const std::lock_guard lock(mutex_);
+  return fault_met_;
+}
+
+CrashDisk::Moment CrashDisk::Look() const {
+  const std::lock_guard lock(mutex_);
+  return Now();
+}
+
+bool CrashDisk::IsDue(Call call) {
+  return fault_.call == call && fault_.in > 0 && --fault_.in == 0;
+}
+
+IOStatus CrashDisk::Meet(const std::string& what) {
+  fault_met_ = true;
+  return IOStatus::IOError("planned fault", what);
+}
+
+CrashDisk::Moment CrashDisk::Now() const {
   Moment moment;
   moment.after_kill = FilesIn(directory_);
   moment.after_power_loss = moment.after_kill;
   DropUnsynced(moment.after_power_loss);
-  moments_.push_back(std::move(moment));
+  return moment;
+}
+
+void CrashDisk::BeforeChange() {
+  if (watches_) moments_.push_back(Now());
 }
 
 void CrashDisk::DropUnsynced(Files& files) const {
@@ -125,11 +218,32 @@ IOStatus CrashDisk::NewWritableFile(const std::string& name, const rocksdb::File
                                     IODebugContext* dbg) {
   const std::lock_guard lock(mutex_);
   BeforeChange();
+  if (IsData(FileName(name)) && IsDue(Call::kCreate)) return Meet("making " + FileName(name));
   std::unique_ptr<rocksdb::FSWritableFile> file;
   IOStatus status = FileSystemWrapper::NewWritableFile(name, options, &file, dbg);
   if (!status.ok()) return status;
   tracked_[FileName(name)] = {};
   *out = std::make_unique<File>(*this, FileName(name), std::move(file));
+  return status;
+}
+
+IOStatus CrashDisk::NewSequentialFile(const std::string& name, const rocksdb::FileOptions& options,
+                                      std::unique_ptr<rocksdb::FSSequentialFile>* out,
+                                      IODebugContext* dbg) {
+  std::unique_ptr<rocksdb::FSSequentialFile> file;
+  IOStatus status = FileSystemWrapper::NewSequentialFile(name, options, &file, dbg);
+  if (status.ok()) *out = std::make_unique<SequentialFile>(*this, FileName(name), std::move(file));
+  return status;
+}
+
+IOStatus CrashDisk::NewRandomAccessFile(const std::string& name,
+                                        const rocksdb::FileOptions& options,
+                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* out,
+                                        IODebugContext* dbg) {
+  std::unique_ptr<rocksdb::FSRandomAccessFile> file;
+  IOStatus status = FileSystemWrapper::NewRandomAccessFile(name, options, &file, dbg);
+  if (status.ok())
+    *out = std::make_unique<RandomAccessFile>(*this, FileName(name), std::move(file));
   return status;
 }
 
@@ -152,6 +266,7 @@ IOStatus CrashDisk::RenameFile(const std::string& from, const std::string& to,
                                const IOOptions& options, IODebugContext* dbg) {
   const std::lock_guard lock(mutex_);
   BeforeChange();
+  if (IsData(FileName(to)) && IsDue(Call::kRename)) return Meet("naming " + FileName(to));
   std::optional<std::string> replaced;
   if (std::filesystem::exists(to)) replaced = ReadFile(to);
   IOStatus status = FileSystemWrapper::RenameFile(from, to, options, dbg);
@@ -168,6 +283,7 @@ IOStatus CrashDisk::LinkFile(const std::string& from, const std::string& to,
                              const IOOptions& options, IODebugContext* dbg) {
   const std::lock_guard lock(mutex_);
   BeforeChange();
+  if (IsDue(Call::kLink)) return Meet("linking " + FileName(to));
   IOStatus status = FileSystemWrapper::LinkFile(from, to, options, dbg);
   if (!status.ok()) return status;
   const Tracked& linked = tracked_[FileName(from)];

@@ -1,8 +1,9 @@
 // A disk under the database that tells what crashes would leave on it: before each change it keeps
 // what is there, and what of that a power loss would take. So one run shows every moment at which
-// it can be cut short.
+// it can be cut short. And a disk of which one call, the k-th of its kind, goes wrong.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -22,6 +23,21 @@ using Files = std::map<std::string, std::string>;
 // stays away. Syncs are only remembered, not passed on: the tests' own disk keeps its power.
 class CrashDisk : public rocksdb::FileSystemWrapper {
  public:
+  // What a call does to the disk.
+  enum class Call : uint8_t { kAppend, kSync, kSyncDirectory, kCreate, kRename, kLink, kRead };
+  enum class Effect : uint8_t {
+    kFails,        // nothing was done, and the caller is told
+    kTears,        // half of it was done, and the caller is told (of a read: he is not)
+    kMisdirected,  // a read: of other bytes of the file, and nobody is told
+  };
+  // It happens once: who tries again succeeds, as on a disk that lost what it was given and has
+  // told of it.
+  struct Fault {
+    Call call;
+    uint64_t in;  // so many calls of the kind ahead, 1 is the next
+    Effect effect = Effect::kFails;
+  };
+
   struct Moment {
     Files after_kill;
     Files after_power_loss;
@@ -35,6 +51,19 @@ class CrashDisk : public rocksdb::FileSystemWrapper {
   void Watch(const std::string& directory);
   std::vector<Moment> moments() const;
 
+  // Of what is in `directory`, which must be the only one that is written.
+  void Plan(const std::string& directory, const Fault& fault);
+  bool FaultMet() const;
+  // What a crash now would leave.
+  Moment Look() const;
+
+  rocksdb::IOStatus NewSequentialFile(const std::string& name, const rocksdb::FileOptions& options,
+                                      std::unique_ptr<rocksdb::FSSequentialFile>* out,
+                                      rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus NewRandomAccessFile(const std::string& name,
+                                        const rocksdb::FileOptions& options,
+                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* out,
+                                        rocksdb::IODebugContext* dbg) override;
   rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* out,
                                     rocksdb::IODebugContext* dbg) override;
@@ -53,6 +82,8 @@ class CrashDisk : public rocksdb::FileSystemWrapper {
  private:
   class File;
   class Directory;
+  class SequentialFile;
+  class RandomAccessFile;
   // A file that was made since the disk was: of others everything is synced.
   struct Tracked {
     uint64_t size = 0;
@@ -63,10 +94,17 @@ class CrashDisk : public rocksdb::FileSystemWrapper {
   // All under the mutex, so that nothing changes while a moment is kept.
   void BeforeChange();
   void DropUnsynced(Files& files) const;
+  Moment Now() const;
+  // Whether the planned fault is this call's.
+  bool IsDue(Call call);
+  rocksdb::IOStatus Meet(const std::string& what);
 
   mutable std::mutex mutex_;
-  std::string directory_;  // empty: not watched
+  std::string directory_;
+  bool watches_ = false;
   std::vector<Moment> moments_;
+  Fault fault_{.call = Call::kAppend, .in = 0};  // in 0: none
+  bool fault_met_ = false;
   std::map<std::string, Tracked> tracked_;  // by the files' names
 };
 
