@@ -102,7 +102,7 @@ Status Loader::LoadPartitions(Shard& shard, std::atomic<uint64_t>& rows) {
     if (!loaded || !reader.AtEnd()) {
       return Status::Damaged(
           "a row of the snapshot holds what this version cannot load; start the version that wrote "
-          "it, or restore the directory from a backup");
+          "it, or restore the directory from a backup; 'holdfast-check DIR' shows which row");
     }
     ++rows;
     snapshot_bytes_loaded_.fetch_add(key.size() + facts.size(), std::memory_order_relaxed);

@@ -4,7 +4,6 @@
 #include <array>
 #include <atomic>
 #include <cstdarg>
-#include <cstdio>
 #include <filesystem>
 #include <limits>
 #include <optional>
@@ -131,21 +130,12 @@ class Database::NoOptionsFile : public rocksdb::FileSystemWrapper {
   }
 };
 
-// Passes on what RocksDB complains of, and keeps it from writing a file about it.
-class Database::Ear : public rocksdb::Logger {
+// RocksDB tells a file beside its data what it does. Who only looks leaves none.
+class Database::NoLogFile : public rocksdb::Logger {
  public:
-  explicit Ear(const std::function<void(const std::string&)>& hear)
-      : Logger(rocksdb::InfoLogLevel::WARN_LEVEL), hear_(hear) {}
-
+  NoLogFile() : Logger(rocksdb::InfoLogLevel::FATAL_LEVEL) {}
   using rocksdb::Logger::Logv;
-  void Logv(const char* format, va_list args) override {
-    std::array<char, 1024> line{};
-    const int size = std::vsnprintf(line.data(), line.size(), format, args);
-    if (size > 0 && hear_) hear_(line.data());
-  }
-
- private:
-  const std::function<void(const std::string&)> hear_;
+  void Logv(const char* /*format*/, va_list /*args*/) override {}
 };
 
 Database::Database(DatabaseOptions options)
@@ -167,9 +157,7 @@ rocksdb::DBOptions Database::DbOptions() const {
   options.create_if_missing = options_.use == DatabaseUse::kServe;
   // The default drops acknowledged records that follow a flipped bit, without a word. This one
   // takes only an incomplete end for what a crash leaves.
-  options.wal_recovery_mode = options_.skip_damage
-                                  ? rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords
-                                  : rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   // After a failed write nobody knows what the disk holds: RocksDB must not try to go on by itself.
   options.max_bgerror_resume_count = 0;
   options.max_background_jobs = 2;
@@ -183,7 +171,7 @@ rocksdb::DBOptions Database::DbOptions() const {
   if (options_.use == DatabaseUse::kServe) {
     options.listeners.push_back(listener_);
   } else {
-    options.info_log = std::make_shared<Ear>(options_.hear);
+    options.info_log = std::make_shared<NoLogFile>();
     // All of them are read from end to end anyway: no need for 16 threads a family to open them.
     options.max_file_opening_threads = 1;
   }

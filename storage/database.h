@@ -41,10 +41,6 @@ struct DatabaseOptions {
   std::shared_ptr<rocksdb::FileSystem> file_system = nullptr;  // null: the disk itself
   FatalHandler fatal = {};  // for what fails on RocksDB's own threads
   DatabaseUse use = DatabaseUse::kServe;
-  // Of damaged write-ahead files take what can be read, before the damage and behind it.
-  bool skip_damage = false;
-  // Not for kServe: each line that RocksDB has to say of what is not as it should be.
-  std::function<void(const std::string& line)> hear = {};
 };
 
 enum class FamilyKind : uint8_t { kLog, kSnapshot, kCut };
@@ -97,7 +93,8 @@ class Database {
   using RowFn = std::function<bool(std::string_view key, std::string_view value)>;
   Status ForEachRow(const Family& family, const RowFn& fn) const;
 
-  // Past the write-ahead files, so durable only after Flush: for a family that nobody else writes.
+  // Not through the write-ahead files, so durable only after Flush: for a family that nobody else
+  // writes.
   Status PutUnlogged(const Family& family, std::string_view key, std::string_view value);
   Status Flush(const Family& family);
 
@@ -121,7 +118,7 @@ class Database {
  private:
   class Listener;
   class NoOptionsFile;
-  class Ear;
+  class NoLogFile;
 
   explicit Database(DatabaseOptions options);
   Status OpenDb();

@@ -6,6 +6,7 @@
 
 #include "storage/base/invariant.h"
 #include "storage/check/log_inspection.h"
+#include "storage/check/wal_mender.h"
 #include "storage/database.h"
 #include "storage/log_segments.h"
 
@@ -77,11 +78,12 @@ Status Cutter::WriteWitness(Index index) {
 }
 
 Status Cutter::OpenDatabase() {
+  std::shared_ptr<rocksdb::FileSystem> disk = options_.file_system;
+  if (report_.past_damage) disk = std::make_shared<WalMender>(disk);
   Status opened = Database::Open({.path = directory_.db(),
                                   .memtable_bytes = kMemtableBytes,
-                                  .file_system = options_.file_system,
-                                  .use = DatabaseUse::kRepair,
-                                  .skip_damage = report_.past_damage},
+                                  .file_system = std::move(disk),
+                                  .use = DatabaseUse::kRepair},
                                  database_);
   if (!opened.ok()) return opened;
   segments_ = database_->TakeFound(FamilyKind::kLog);

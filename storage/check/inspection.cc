@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "storage/base/parse_int.h"
+#include "storage/check/last_words.h"
 #include "storage/check/loaded_state.h"
 #include "storage/check/log_inspection.h"
 #include "storage/check/open_database.h"
@@ -74,6 +75,8 @@ Status Inspection::Run() {
   if (Status status = ReadUnfinishedCut(); !status.ok()) return status;
   VerifyTables();
   if (options_.state) state_ = std::make_unique<LoadedState>(report_.history->hash_seed);
+  std::optional<LastWords> last_words;
+  if (options_.state) last_words.emplace();
   if (Status status = ReadSnapshot(); !status.ok()) return status;
   // Without the cuts nobody knows from where on the log is needed.
   if (!mark_known_) return Status::Ok();
@@ -241,6 +244,11 @@ void Inspection::ReadLog() {
     log.CompareEnds(report_.unfinished_cut->keep_to, kNever);
   } else {
     log.CompareEnds(witness_ != nullptr ? witness_->mark.index : 0, kNever);
+  }
+  if (report_.past_damage && report_.log_damage.at == 0) {
+    report_.notes.emplace_back(
+        "the log reaches its witness all the same: what is damaged lies behind it, or in tables, "
+        "too");
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/check/last_words.h"
 #include "storage/core/mutation_text.h"
 #include "storage/log_segments.h"
 
@@ -31,7 +32,7 @@ LogInspection::LogInspection(const Database& database, CheckReport& report, Prog
       report_(report),
       progress_(progress),
       apply_(std::move(apply)),
-      replay_([this](Index, std::string_view mutations) { return Apply(mutations); }),
+      replay_([this](Index index, std::string_view mutations) { return Apply(index, mutations); }),
       recovery_(*report.history, report.snapshot.cuts, replay_) {}
 
 Index LogInspection::Next() const { return recovery_.replayed().last + 1; }
@@ -114,12 +115,13 @@ std::string LogInspection::JudgeMutations(bool& of_later_version) const {
   return {};
 }
 
-Status LogInspection::Apply(std::string_view mutations) {
+Status LogInspection::Apply(Index index, std::string_view mutations) {
+  LastWords::Loading(index);
   ByteReader reader(mutations);
   MutationView mutation{};
   while (NextMutation(reader, mutation)) {
     if (apply_ && !apply_(mutation)) {
-      std::string text = AtIndex(Next()) + ": what came before rules out ";
+      std::string text = AtIndex(index) + ": what came before rules out ";
       AppendText(text, mutation);
       return Status::Damaged(std::move(text));
     }

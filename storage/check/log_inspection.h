@@ -34,7 +34,7 @@ class LogInspection {
   // What is wrong with a record that is next; empty: nothing.
   std::string Judge(Index at, std::string_view record, bool& of_later_version);
   std::string JudgeMutations(bool& of_later_version) const;
-  Status Apply(std::string_view mutations);
+  Status Apply(Index index, std::string_view mutations);
   void Count(size_t bytes);
   void CountBehind(std::string_view record);
   void Fail(const std::string& text, bool cut_mends);

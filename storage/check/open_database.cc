@@ -1,20 +1,11 @@
 #include "storage/check/open_database.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "storage/recovery.h"
+#include "storage/check/wal_mender.h"
 
 namespace holdfast {
 namespace {
-
-// "...] /dir/db/000012.log: dropping 33 bytes; Corruption: checksum mismatch": the part from the
-// file's name on. Empty: RocksDB speaks of something else.
-std::string WalDamageOf(const std::string& line, const std::string& db) {
-  const size_t begin = line.find(db);
-  if (begin == std::string::npos || line.find(": dropping ", begin) == std::string::npos) return {};
-  return line.substr(begin);
-}
 
 // RocksDB looks for a missing table under an older name last, and complains of that one.
 Status WithTablesNames(const Status& status) {
@@ -31,21 +22,15 @@ Status WithTablesNames(const Status& status) {
 Status OpenForReading(const DataDirectory& directory, OpenedDatabase& out) {
   out.wal_damage.clear();
   DatabaseOptions options{.path = directory.db(), .use = DatabaseUse::kRead};
-  Status first = Database::Open(options, out.database);
+  const Status first = Database::Open(options, out.database);
   if (first.code() != Status::Code::kDamaged) return first;
-  options.skip_damage = true;
-  std::vector<std::string> heard;
-  options.hear = [&](const std::string& line) {
-    std::string damage = WalDamageOf(line, directory.db());
-    if (!damage.empty() && std::find(heard.begin(), heard.end(), damage) == heard.end()) {
-      heard.push_back(std::move(damage));
-    }
-  };
-  if (Status second = Database::Open(options, out.database); !second.ok()) {
+  const auto mender = std::make_shared<WalMender>(nullptr);
+  options.file_system = mender;
+  if (!Database::Open(options, out.database).ok() || mender->damages().empty()) {
+    out.database.reset();
     return WithTablesNames(first);
   }
-  if (heard.empty()) heard.emplace_back(WithoutRemedy(first.text()));
-  out.wal_damage = std::move(heard);
+  out.wal_damage = mender->damages();
   return Status::Ok();
 }
 

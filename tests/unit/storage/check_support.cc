@@ -131,8 +131,8 @@ Status CheckTest::Serve(Contents& out) {
     out.batches.emplace(index, mutations);
     return Status::Ok();
   };
-  Replayed replayed;
-  if (Status status = log->Replay(store.current().cuts, hear, replayed); !status.ok()) {
+  replayed_ = {};
+  if (Status status = log->Replay(store.current().cuts, hear, replayed_); !status.ok()) {
     return status;
   }
   return log->Start();

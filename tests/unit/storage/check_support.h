@@ -50,7 +50,8 @@ class CheckTest : public SnapshotTest {
   void SetWitness(Index index);
   WitnessMark ReadWitnessMark() const;
 
-  // What a server's start makes of the directory. It changes what is on disk, as any start.
+  // What a server's start makes of the directory, with the log's extent in replayed_. It changes
+  // what is on disk, as any start.
   Status Serve(Contents& out);
   Contents Served();
 

@@ -344,10 +344,11 @@ TEST_F(CheckShopTest, DamageInTheMiddleOfAWriteAheadFileIsFoundInItsFile) {
   std::string wal = ReadFile(WalPath());
   wal[wal.size() / 2] = static_cast<char>(wal[wal.size() / 2] ^ 1);
   WriteFile(WalPath(), wal);
-  const CheckReport report = ExpectFound(WalPath() + ": dropping ");
+  const CheckReport report = ExpectFound(WalPath() + " at byte ");
   EXPECT_TRUE(report.past_damage);
-  // RocksDB cannot tell where the next record of this block begins.
-  EXPECT_NE(DamageText(report).find("the log at index 10: it ends here"), std::string::npos)
+  EXPECT_NE(DamageText(report).find("the log at index 11: it is missing, the next record begins "
+                                    "with index 12"),
+            std::string::npos)
       << DamageText(report);
 }
 
@@ -399,6 +400,16 @@ TEST_F(CheckShopTest, AnEpochThatWasNeverOpenedIsFound) {
 TEST_F(CheckShopTest, AMutationThatWhatCameBeforeRulesOutIsFound) {
   PutMutation(12, "never-set", KeyDeleted{});
   ExpectFound("the log at index 12: what came before rules out KeyDeleted db=0 slot=");
+}
+
+using CheckShopDeathTest = CheckShopTest;
+
+TEST_F(CheckShopDeathTest, AChangeOfStockThatContradictsWhatCameBeforeIsNamedToo) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  PutMutation(12, "mask", HoldConfirmed{.at = At(3), .hold_id = "never", .sold = 1});
+  EXPECT_EXIT(Checked(), testing::ExitedWithCode(1),
+              "invariant violated.*\nholdfast-check: damaged: the log at index 12: it contradicts");
+  EXPECT_TRUE(Checked({.state = false}).sound()) << "only loading tells";
 }
 
 TEST_F(CheckShopTest, AMutationThatIsNoneIsFound) {

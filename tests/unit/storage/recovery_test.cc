@@ -35,7 +35,16 @@ class RecoveryTest : public testing::Test {
 void ExpectRefused(const Status& status, std::string_view naming) {
   EXPECT_EQ(status.code(), Status::Code::kDamaged);
   EXPECT_NE(status.text().find(naming), std::string::npos) << status.text();
+  EXPECT_NE(status.text().find("'holdfast-check DIR' shows where"), std::string::npos)
+      << "no remedy: " << status.text();
   EXPECT_NE(status.text().find("restore"), std::string::npos) << "no remedy: " << status.text();
+}
+
+TEST(RefuseAsDamaged, SaysWhereWhatAndWhatToDo) {
+  const std::string text = RefuseAsDamaged("the log", "it is gone").text();
+  EXPECT_TRUE(text.starts_with("the log: it is gone; refusing to start on damaged data: ")) << text;
+  EXPECT_EQ(WithoutRemedy(text), "the log: it is gone");
+  EXPECT_EQ(WithoutRemedy("anything else; it is"), "anything else; it is");
 }
 
 TEST_F(RecoveryTest, HandsOverEveryBatchInOrder) {
