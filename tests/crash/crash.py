@@ -31,6 +31,7 @@ def main():
     build = os.path.abspath(asked.build)
     environment = {
         "HOLDFAST_BIN": os.path.join(build, "bin", "holdfast"),
+        "HOLDFAST_CHECK_BIN": os.path.join(build, "bin", "holdfast-check"),
         "HOLDFAST_MACHINE_SHIM": os.path.join(build, "tests", "wire", "libmachine_shim.so"),
         "HOLDFAST_POWER_LOSS_APPLY": os.path.join(build, "bin", "power_loss_apply"),
         "HOLDFAST_SHIM": os.path.join(build, "tests", "crash", "libpower_loss_shim.so"),

@@ -74,42 +74,7 @@ TEST_F(DamageTest, ATornWriteAheadFileIsRefusedIfItsEndWasDurable) {
   ExpectDamaged("up to index 3");
 }
 
-// RocksDB opens some of these without a word and drops what follows; the witness must tell.
-TEST_F(DamageTest, AFlippedBitInAWriteAheadHeaderLosesNothingSilently) {
-  LeaveThreeRecords();
-  const std::string image = dir_;
-  const std::string wal_path = WalPath();
-  const std::string wal = ReadFile(wal_path);
-  const std::string wal_name = std::filesystem::path(wal_path).filename().string();
-  // A write-ahead record: crc:4 length:2 type:1, then the batch, which begins with 12 bytes of its
-  // own.
-  const size_t header_bytes = 7;
-  const size_t first_length =
-      static_cast<unsigned char>(wal[4]) + static_cast<unsigned char>(wal[5]) * 256U;
-  const size_t second = header_bytes + first_length;
-  ASSERT_GT(wal.find("second"), second);
-  int refused = 0;
-  for (size_t bit = 0; bit < header_bytes * 8; ++bit) {
-    dir_ = temp_ / ("flipped" + std::to_string(bit));
-    std::filesystem::copy(image, dir_, std::filesystem::copy_options::recursive);
-    std::string bad = wal;
-    bad[second + bit / 8] = static_cast<char>(bad[second + bit / 8] ^ (1 << (bit % 8)));
-    WriteFile(dir_ + "/db/" + wal_name, bad);
-    std::unique_ptr<RocksLog> log;
-    heard_ = {};
-    Status status = RocksLog::Open(Options(), log);
-    if (status.ok()) status = log->Replay({}, heard_.Listener(), replayed_);
-    if (status.ok()) {
-      EXPECT_EQ(heard_.texts.size(), 3U) << "bit " << bit << " lost records without a word";
-    } else {
-      EXPECT_EQ(status.code(), Status::Code::kDamaged) << status.text();
-      ++refused;
-    }
-    log.reset();
-    std::filesystem::remove_all(dir_);
-  }
-  EXPECT_GT(refused, 0);
-}
+// Every bit of every header: tests/unit/storage/check_sweep_test.cc.
 
 TEST_F(DamageTest, AMissingWitnessIsRefused) {
   LeaveThreeRecords();
