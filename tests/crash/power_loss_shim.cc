@@ -83,8 +83,8 @@ class Shadow {
  public:
   // Null unless the two variables are set.
   static Shadow* Get() {
-    static Shadow* const shadow = Make();
-    return shadow;
+    static Shadow* const kShadow = Make();
+    return kShadow;
   }
 
   std::mutex& mutex() { return mutex_; }
@@ -165,16 +165,16 @@ class Shadow {
 
   // Names of one directory, not of those below it.
   void SyncDirectory(const std::string& path) {
-    const std::string tree = TreePath(path);
+    const fs::path tree = TreePath(path);
     fs::create_directories(tree);
     std::set<std::string> live;
     for (const auto& entry : fs::directory_iterator(path)) {
       const std::string name = entry.path().filename().string();
       live.insert(name);
       if (entry.is_directory()) {
-        fs::create_directories(tree + "/" + name);
+        fs::create_directories(tree / name);
       } else if (entry.is_regular_file()) {
-        LinkName(entry.path().string(), tree + "/" + name);
+        LinkName(entry.path().string(), (tree / name).string());
       }
     }
     std::vector<fs::path> gone;
@@ -303,12 +303,12 @@ ssize_t WriteWatched(int fd, off_t at, Call call) {
 }
 
 int TruncateWatched(int fd, off_t size) {
-  static auto* const real = Real<int(int, off_t)>("ftruncate");
+  static auto* const kReal = Real<int(int, off_t)>("ftruncate");
   Shadow* shadow = Watching();
-  if (shadow == nullptr) return real(fd, size);
+  if (shadow == nullptr) return kReal(fd, size);
   const Inside guard;
   const std::lock_guard lock(shadow->mutex());
-  const int result = real(fd, size);
+  const int result = kReal(fd, size);
   if (result == 0) shadow->Truncated(fd, size);
   return result;
 }
@@ -348,49 +348,51 @@ mode_t ModeOf(int flags, va_list args) {
 extern "C" {
 
 int open(const char* path, int flags, ...) {
-  static auto* const real = Real<int(const char*, int, ...)>("open");
+  static auto* const kReal = Real<int(const char*, int, ...)>("open");
   va_list args;
   va_start(args, flags);
   const mode_t mode = ModeOf(flags, args);
   va_end(args);
-  return OpenWatched(AT_FDCWD, path, flags, [&] { return real(path, flags, mode); });
+  return OpenWatched(AT_FDCWD, path, flags, [&] { return kReal(path, flags, mode); });
 }
 
 int open64(const char* path, int flags, ...) {
-  static auto* const real = Real<int(const char*, int, ...)>("open64");
+  static auto* const kReal = Real<int(const char*, int, ...)>("open64");
   va_list args;
   va_start(args, flags);
   const mode_t mode = ModeOf(flags, args);
   va_end(args);
-  return OpenWatched(AT_FDCWD, path, flags, [&] { return real(path, flags, mode); });
+  return OpenWatched(AT_FDCWD, path, flags, [&] { return kReal(path, flags, mode); });
 }
 
 int openat(int at, const char* path, int flags, ...) {
-  static auto* const real = Real<int(int, const char*, int, ...)>("openat");
+  static auto* const kReal = Real<int(int, const char*, int, ...)>("openat");
   va_list args;
   va_start(args, flags);
   const mode_t mode = ModeOf(flags, args);
   va_end(args);
-  return OpenWatched(at, path, flags, [&] { return real(at, path, flags, mode); });
+  return OpenWatched(at, path, flags, [&] { return kReal(at, path, flags, mode); });
 }
 
 // What open becomes under _FORTIFY_SOURCE.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the names are libc's
 int __open_2(const char* path, int flags) { return open(path, flags); }
 int __open64_2(const char* path, int flags) { return open64(path, flags); }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 ssize_t write(int fd, const void* data, size_t size) {
-  static auto* const real = Real<ssize_t(int, const void*, size_t)>("write");
-  return WriteWatched(fd, -1, [&] { return real(fd, data, size); });
+  static auto* const kReal = Real<ssize_t(int, const void*, size_t)>("write");
+  return WriteWatched(fd, -1, [&] { return kReal(fd, data, size); });
 }
 
 ssize_t writev(int fd, const struct iovec* parts, int count) {
-  static auto* const real = Real<ssize_t(int, const struct iovec*, int)>("writev");
-  return WriteWatched(fd, -1, [&] { return real(fd, parts, count); });
+  static auto* const kReal = Real<ssize_t(int, const struct iovec*, int)>("writev");
+  return WriteWatched(fd, -1, [&] { return kReal(fd, parts, count); });
 }
 
 ssize_t pwrite(int fd, const void* data, size_t size, off_t at) {
-  static auto* const real = Real<ssize_t(int, const void*, size_t, off_t)>("pwrite");
-  return WriteWatched(fd, at, [&] { return real(fd, data, size, at); });
+  static auto* const kReal = Real<ssize_t(int, const void*, size_t, off_t)>("pwrite");
+  return WriteWatched(fd, at, [&] { return kReal(fd, data, size, at); });
 }
 
 ssize_t pwrite64(int fd, const void* data, size_t size, off_t at) {
@@ -401,13 +403,13 @@ int ftruncate(int fd, off_t size) noexcept { return TruncateWatched(fd, size); }
 int ftruncate64(int fd, off_t size) noexcept { return TruncateWatched(fd, size); }
 
 int fsync(int fd) {
-  static auto* const real = Real<int(int)>("fsync");
-  return SyncWatched(fd, real);
+  static auto* const kReal = Real<int(int)>("fsync");
+  return SyncWatched(fd, kReal);
 }
 
 int fdatasync(int fd) {
-  static auto* const real = Real<int(int)>("fdatasync");
-  return SyncWatched(fd, real);
+  static auto* const kReal = Real<int(int)>("fdatasync");
+  return SyncWatched(fd, kReal);
 }
 
 }  // extern "C"

@@ -142,29 +142,29 @@ int clock_gettime(clockid_t clock, timespec* time) noexcept {
 }
 
 int fsync(int fd) {
-  static auto* const real = Real<int(int)>("fsync");
-  return Sync(fd, [&] { return real(fd); });
+  static auto* const kReal = Real<int(int)>("fsync");
+  return Sync(fd, [&] { return kReal(fd); });
 }
 
 int fdatasync(int fd) {
-  static auto* const real = Real<int(int)>("fdatasync");
-  return Sync(fd, [&] { return real(fd); });
+  static auto* const kReal = Real<int(int)>("fdatasync");
+  return Sync(fd, [&] { return kReal(fd); });
 }
 
 int sync_file_range(int fd, off64_t from, off64_t size, unsigned flags) {
-  static auto* const real = Real<int(int, off64_t, off64_t, unsigned)>("sync_file_range");
-  if (flags == 0) return real(fd, from, size, flags);  // asks only whether there is such a call
-  return Sync(fd, [&] { return real(fd, from, size, flags); });
+  static auto* const kReal = Real<int(int, off64_t, off64_t, unsigned)>("sync_file_range");
+  if (flags == 0) return kReal(fd, from, size, flags);  // asks only whether there is such a call
+  return Sync(fd, [&] { return kReal(fd, from, size, flags); });
 }
 
 ssize_t write(int fd, const void* data, size_t size) {
-  static auto* const real = Real<ssize_t(int, const void*, size_t)>("write");
-  return Write(fd, size, [&](size_t part) { return real(fd, data, part); });
+  static auto* const kReal = Real<ssize_t(int, const void*, size_t)>("write");
+  return Write(fd, size, [&](size_t part) { return kReal(fd, data, part); });
 }
 
 ssize_t pwrite(int fd, const void* data, size_t size, off_t at) {
-  static auto* const real = Real<ssize_t(int, const void*, size_t, off_t)>("pwrite");
-  return Write(fd, size, [&](size_t part) { return real(fd, data, part, at); });
+  static auto* const kReal = Real<ssize_t(int, const void*, size_t, off_t)>("pwrite");
+  return Write(fd, size, [&](size_t part) { return kReal(fd, data, part, at); });
 }
 
 ssize_t pwrite64(int fd, const void* data, size_t size, off64_t at) {
