@@ -163,20 +163,27 @@ class Shadow {
     close(to);
   }
 
-  // Names of one directory, not of those below it.
+  // Names of one directory, not of those below it. First those that are new, then those that name
+  // another file now, then those that are gone: a kill in the middle leaves what a journal could
+  // leave, never a name that tells of another that is not there yet.
   void SyncDirectory(const std::string& path) {
     const fs::path tree = TreePath(path);
     fs::create_directories(tree);
     std::set<std::string> live;
+    std::vector<fs::path> changed;
     for (const auto& entry : fs::directory_iterator(path)) {
-      const std::string name = entry.path().filename().string();
-      live.insert(name);
+      const fs::path name = entry.path().filename();
+      live.insert(name.string());
       if (entry.is_directory()) {
         fs::create_directories(tree / name);
+      } else if (entry.is_regular_file() && fs::exists(tree / name)) {
+        changed.push_back(name);
       } else if (entry.is_regular_file()) {
         LinkName(entry.path().string(), (tree / name).string());
       }
     }
+    for (const fs::path& name : changed)
+      LinkName((fs::path(path) / name).string(), (tree / name).string());
     std::vector<fs::path> gone;
     for (const auto& entry : fs::directory_iterator(tree)) {
       if (!live.contains(entry.path().filename().string())) gone.push_back(entry.path());
