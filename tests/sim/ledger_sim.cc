@@ -80,8 +80,7 @@ class Life : public SimServer {
     if (sync > 0) log().FailSync(sync);
   }
 
-  std::optional<std::string> Live() {
-    const int steps = 1 + Below(2 * options_.steps);
+  std::optional<std::string> Live(int steps) {
     for (int step = 0; step < steps && !Wrong() && !stopped(); ++step) {
       Step();
       if (Below(kStepsBetweenLooks) == 0) LookWhenQuiet();
@@ -90,6 +89,7 @@ class Life : public SimServer {
     return Wrong();
   }
 
+  int ChooseSteps() { return 1 + Below(2 * options_.steps); }
   bool stopped() const { return !fatal().empty(); }
   Index durable() { return log().Durable(); }
 
@@ -290,7 +290,8 @@ LedgerSimRun RunLedgerSim(uint64_t seed, const LedgerSimOptions& options) {
       } else {
         server.PlanFault(options.fail_write, options.fail_sync);
       }
-      run.wrong = server.Live();
+      const bool chosen = life == 0 && options.first_steps > 0;
+      run.wrong = server.Live(chosen ? options.first_steps : server.ChooseSteps());
       run.fault_met |= life == 0 && server.stopped();
     }
     if (run.wrong) run.wrong = "life " + std::to_string(life) + ": " + *run.wrong;

@@ -28,7 +28,9 @@ struct LedgerSimOptions {
   int shards = 3;
   int steps = 500;  // between two crashes, on average
   int crashes = 3;
-  // The k-th write (sync) of the first life fails; 0: seeds choose.
+  // Of the first life, which then crashes; 0: the seed chooses.
+  int first_steps = 0;
+  // The k-th write (sync) of the first life fails; 0: the seed chooses.
   uint64_t fail_write = 0;
   uint64_t fail_sync = 0;
 };

@@ -25,6 +25,13 @@ TEST(LedgerSim, ASeedReplaysExactly) {
   }
 }
 
+TEST(LedgerSim, WhateverStepItCrashesAfterNothingAcknowledgedIsLost) {
+  for (int steps = 1; steps <= 400; ++steps) {
+    const LedgerSimRun run = RunLedgerSim(11, {.steps = 60, .crashes = 2, .first_steps = steps});
+    ASSERT_FALSE(run.wrong) << "after step " << steps << ": " << *run.wrong;
+  }
+}
+
 // The first life is the same up to the fault; the others must find all that it had acknowledged.
 TEST(LedgerSim, WhicheverWriteFailsTheProcessStopsAndNothingAcknowledgedIsLost) {
   uint64_t k = 1;
