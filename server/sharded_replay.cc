@@ -137,21 +137,36 @@ bool ShardedReplay::Pop(Lane& lane, std::string& chunk) {
 }
 
 void ShardedReplay::Apply(Lane& lane, std::string_view chunk) {
+  std::vector<MutationView> ahead;
+  std::vector<Index> indexes;  // of the batch of each
+  const auto apply = [&] {
+    lane.shard.PrefetchReplay(ahead);
+    for (size_t i = 0; i < ahead.size() && !Stops(lane); ++i) {
+      ++lane.mutations;
+      if (lane.shard.Replay(ahead[i])) continue;
+      lane.failed_at = indexes[i];
+      failed_.store(true, std::memory_order_relaxed);
+    }
+    ahead.clear();
+    indexes.clear();
+  };
   ByteReader slices(chunk);
+  uint64_t bytes = 0;
   while (!slices.rest().empty()) {
     const auto index = slices.Int<Index>();
     const std::string_view slice = slices.Word();
     Invariant(!slices.failed());
+    bytes += slice.size();
     ByteReader reader(slice);
     MutationView mutation{};
-    while (!Stops(lane) && NextMutation(reader, mutation)) {
-      ++lane.mutations;
-      if (lane.shard.Replay(mutation)) continue;
-      lane.failed_at = index;
-      failed_.store(true, std::memory_order_relaxed);
+    while (NextMutation(reader, mutation)) {
+      ahead.push_back(mutation);
+      indexes.push_back(index);
+      if (ahead.size() == Keyspace::kAheadMax) apply();
     }
-    bytes_queued_.fetch_sub(slice.size(), std::memory_order_relaxed);
   }
+  apply();
+  bytes_queued_.fetch_sub(bytes, std::memory_order_relaxed);
   lane.shard.Publish();
 }
 

@@ -170,6 +170,10 @@ class Shard {
   void FinishLoad() { keyspace_.FinishLoad(); }
   // Applies one mutation of the log. False: it is malformed.
   [[nodiscard]] bool Replay(const MutationView& mutation);
+  // Those that come next, so that the cache misses of all of them overlap.
+  void PrefetchReplay(std::span<const MutationView> mutations) const {
+    keyspace_.PrefetchFor(mutations);
+  }
   // After the last one: audits every SKU. kDamaged, naming the first that does not add up.
   Status FinishRecovery();
   // What is there now shows in the metrics.

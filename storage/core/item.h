@@ -108,6 +108,31 @@ class Item {
     });
   }
 
+  // For who has many changes ahead (SegmentedSet::PrefetchSegment): brings into the processor's
+  // caches what a change of this hold and of this buyer's use will read, a step for all, then the
+  // next.
+  struct ChangeAhead {
+    HashedKey hold;
+    HashedKey buyer;
+  };
+  ChangeAhead Ahead(std::string_view hold_id, std::string_view buyer) const {
+    return {.hold = holds_.Hash(hold_id), .buyer = buyers_.Hash(buyer)};
+  }
+  void PrefetchSegments(const ChangeAhead& ahead) const {
+    holds_.PrefetchSegment(ahead.hold.hash);
+    buyers_.PrefetchSegment(ahead.buyer.hash);
+  }
+  void PrefetchPlaces(const ChangeAhead& ahead) const {
+    holds_.PrefetchPlaces(ahead.hold);
+    buyers_.PrefetchPlaces(ahead.buyer);
+  }
+  void PrefetchRecords(const ChangeAhead& ahead) const {
+    if (const HoldPtr* const hold = holds_.FirstCandidate(ahead.hold.hash))
+      __builtin_prefetch(hold->get());
+    if (const BuyerUsePtr* const use = buyers_.FirstCandidate(ahead.buyer.hash))
+      __builtin_prefetch(use->get());
+  }
+
   // Places in the log, written by Stamp (stock_apply.h) and read by whoever holds back replies: the
   // last change of the available units, the options or a buyer's use, and the last change at all.
   uint64_t available_stamp = 0;

@@ -4,9 +4,13 @@
 #include <bit>
 #include <utility>
 
+#include <absl/container/inlined_vector.h>
+
+#include "storage/base/bytes.h"
 #include "storage/base/invariant.h"
 #include "storage/core/item.h"
 #include "storage/core/partition_snapshot.h"
+#include "storage/core/stock_mutations.h"
 
 namespace holdfast {
 
@@ -55,6 +59,57 @@ void Keyspace::Prefetch(std::span<const KeyPlace> places) const {
   for_each([](const Keys& keys, const KeyPlace& place) {
     if (const Entry::Handle* const entry = keys.FirstCandidate(place.hash)) (*entry)->Prefetch();
   });
+}
+
+namespace {
+
+// Of the mutations that a sale's log is full of.
+struct HoldAndBuyer {
+  std::string_view hold_id;
+  std::string_view buyer;
+};
+HoldAndBuyer HoldOf(const MutationView& mutation) {
+  ByteReader reader(mutation.body);
+  switch (mutation.kind) {
+    case MutationKind::kHoldTaken: {
+      const auto taken = HoldTaken::DecodeBody(reader);
+      return {taken.hold_id, taken.buyer};
+    }
+    case MutationKind::kHoldConfirmed:
+      return {HoldConfirmed::DecodeBody(reader).hold_id, {}};
+    case MutationKind::kHoldReleased:
+      return {HoldReleased::DecodeBody(reader).hold_id, {}};
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+void Keyspace::PrefetchFor(std::span<const MutationView> mutations) const {
+  absl::InlinedVector<KeyPlace, kAheadMax> places;
+  for (const MutationView& mutation : mutations) {
+    if (Owns(mutation.place.slot) && mutation.place.db < kDatabases)
+      places.push_back(At(mutation.place));
+  }
+  Prefetch(places);
+  struct Change {
+    const Item* item;
+    Item::ChangeAhead ahead;
+  };
+  absl::InlinedVector<Change, kAheadMax> changes;
+  for (const MutationView& mutation : mutations) {
+    const HoldAndBuyer words = HoldOf(mutation);
+    if (words.hold_id.empty() || !Owns(mutation.place.slot) || mutation.place.db != kStockDb)
+      continue;
+    const Entry* const entry = Find(At(mutation.place));
+    if (entry == nullptr || entry->type() != KeyType::kStock) continue;
+    const Item& item = entry->item();
+    changes.push_back({.item = &item, .ahead = item.Ahead(words.hold_id, words.buyer)});
+  }
+  for (const Change& change : changes) change.item->PrefetchSegments(change.ahead);
+  for (const Change& change : changes) change.item->PrefetchPlaces(change.ahead);
+  for (const Change& change : changes) change.item->PrefetchRecords(change.ahead);
 }
 
 size_t Keyspace::KeyCount(DbIndex db) const { return totals_[db].keys; }

@@ -79,6 +79,10 @@ class Keyspace {
   // Brings into the processor's caches what Find will read of these places. A look-up in a large
   // keyspace is five cache misses in a row; those of many look-ups come in the time of one.
   void Prefetch(std::span<const KeyPlace> places) const;
+  // The same for what ApplyView will read, hostile bytes or not.
+  static constexpr size_t kAheadMax = 16;
+  // Requires: at most kAheadMax.
+  void PrefetchFor(std::span<const MutationView> mutations) const;
 
   // What a mutation requires of the state is written with its type. The place's key and a
   // StringSet's value may point into the entry itself.
