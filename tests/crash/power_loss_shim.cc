@@ -155,8 +155,8 @@ class Shadow {
         ftruncate(to, std::min({before.st_size, pending.least_size, pending.size})) != 0) {
       Give("cannot cut a shadow file");
     }
-    // The size grows with the bytes: a kill in the middle of this leaves a shorter file, as a power
-    // loss in the middle of a sync does, not one that ends in zeros.
+    // The size grows with the bytes: a kill in the middle of this copy, which is ours and no
+    // disk's, leaves a shorter file and not one that ends in zeros.
     for (const Range& range : pending.dirty) Copy(from, to, range);
     if (ftruncate(to, pending.size) != 0) Give("cannot resize a shadow file");
     close(from);

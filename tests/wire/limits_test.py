@@ -72,7 +72,7 @@ class ClientMemory(WireTest):
         clients = [self.connect() for _ in range(4)]
         for index, client in enumerate(clients):
             client.raw(b"*2\r\n$4\r\nECHO\r\n$%d\r\n" % (20 * MIB) + b"x" * ((1 + 4 * (index == 2)) * MIB))
-        time.sleep(0.5)  # three of 1 MiB and one of 5: together at the limit
+        # Three of 1 MiB and one of 5, then two more: above the limit only with most of the largest.
         clients[0].raw(b"x" * MIB)
         clients[1].raw(b"x" * MIB)
         eventually(lambda: "maxmemory-clients" in self.server.log())
