@@ -183,7 +183,7 @@ TEST_F(CheckShopTest, AMissingOrForeignWitnessIsFound) {
 
 TEST_F(CheckShopTest, OneTornSlotOfTheWitnessIsNoted) {
   const std::string whole = ReadFile(dir_ + "/witness");
-  for (const size_t slot : {0, 1}) {
+  for (const size_t slot : {size_t{0}, size_t{1}}) {
     std::string torn = whole;
     torn[slot * 4096 + 30] = static_cast<char>(torn[slot * 4096 + 30] ^ 1);
     WriteFile(dir_ + "/witness", torn);
