@@ -11,11 +11,13 @@ namespace holdfast {
 namespace {
 
 constexpr size_t kRowBytes = size_t{256} * 1024;
+// A longer string is taken in parts of this size: a segment may have hundreds.
+constexpr size_t kStringPartBytes = size_t{32} * 1024;
 
 const void* ObjectOf(const Entry& entry) {
   switch (entry.type()) {
     case KeyType::kString:
-      return nullptr;
+      return &entry;
     case KeyType::kHash:
       return &entry.fields();
     case KeyType::kStock:
@@ -35,6 +37,7 @@ class PartitionSnapshot::LargeValue final : public RecordTaker {
         slot_(place.slot),
         key_(place.key),
         deadline_(entry.deadline()),
+        string_(entry.type() == KeyType::kString ? &entry : nullptr),
         fields_(entry.type() == KeyType::kHash ? &entry.fields() : nullptr),
         item_(entry.type() == KeyType::kStock ? &entry.item() : nullptr) {
     if (fields_ != nullptr) fields_->StartTaking();
@@ -52,6 +55,7 @@ class PartitionSnapshot::LargeValue final : public RecordTaker {
 
   // The next piece; false when there is none left.
   bool TakeNext() {
+    if (string_ != nullptr) return TakeStringPart();
     if (fields_ != nullptr) {
       hash_ = TakeFieldsAt(hash_);
       return hash_ != 0;
@@ -69,6 +73,14 @@ class PartitionSnapshot::LargeValue final : public RecordTaker {
 
  private:
   MutationPlace place() const { return {.db = db_, .slot = slot_, .key = key_}; }
+
+  bool TakeStringPart() {
+    const std::string_view part = string_->string().substr(at_, kStringPartBytes);
+    snapshot_.Put(place(), StringRangeSet{.offset = static_cast<uint32_t>(at_), .bytes = part});
+    snapshot_.EndPiece();
+    at_ += part.size();
+    return at_ < string_->string().size();
+  }
 
   uint64_t TakeFieldsAt(uint64_t hash) {
     std::vector<FieldValue> pairs;
@@ -95,8 +107,10 @@ class PartitionSnapshot::LargeValue final : public RecordTaker {
   const std::string key_;
   const UnixMs deadline_;  // at the cut
   Entry::Handle owned_;    // before what points into it
+  const Entry* const string_;
   FieldMap* const fields_;
   Item* const item_;
+  size_t at_ = 0;  // of the string
   size_t kind_ = 0;
   uint64_t hash_ = 0;
 };
@@ -176,23 +190,22 @@ void PartitionSnapshot::TakeEntry(const MutationPlace& place, Entry& entry) {
       const size_t before = row_.size();
       ItemPieces::AppendState(row_, place, entry.item());
       bytes_ += row_.size() - before;
-      if (!ItemPieces::HasRecords(entry.item())) return;
-      break;
+      if (ItemPieces::HasRecords(entry.item())) TakeInParts(place, entry);
+      return;
     }
   }
-  large_.emplace(ObjectOf(entry), std::make_unique<LargeValue>(*this, place, entry));
-  large_order_.push_back(ObjectOf(entry));
 }
 
-// Long ones in parts: a row should not be longer than a record.
-void PartitionSnapshot::TakeString(const MutationPlace& place, const Entry& entry) {
-  const std::string_view value = entry.string();
-  Put(place, StringSet{.value = value.substr(0, kRowBytes), .deadline = entry.deadline()});
-  for (size_t at = kRowBytes; at < value.size(); at += kRowBytes) {
-    EndPiece();
-    Put(place,
-        StringRangeSet{.offset = static_cast<uint32_t>(at), .bytes = value.substr(at, kRowBytes)});
-  }
+void PartitionSnapshot::TakeString(const MutationPlace& place, Entry& entry) {
+  const bool is_long = entry.string().size() > kStringPartBytes;
+  const std::string_view value = is_long ? std::string_view() : entry.string();
+  Put(place, StringSet{.value = value, .deadline = entry.deadline()});
+  if (is_long) TakeInParts(place, entry);
+}
+
+void PartitionSnapshot::TakeInParts(const MutationPlace& place, Entry& entry) {
+  large_.emplace(ObjectOf(entry), std::make_unique<LargeValue>(*this, place, entry));
+  large_order_.push_back(ObjectOf(entry));
 }
 
 void PartitionSnapshot::TakeHash(const MutationPlace& place, Entry& entry) {
@@ -203,8 +216,7 @@ void PartitionSnapshot::TakeHash(const MutationPlace& place, Entry& entry) {
     });
     return TakeFields(place, pairs, entry.deadline());
   }
-  large_.emplace(&entry.fields(), std::make_unique<LargeValue>(*this, place, entry));
-  large_order_.push_back(&entry.fields());
+  TakeInParts(place, entry);
 }
 
 void PartitionSnapshot::TakeFields(const MutationPlace& place, const std::vector<FieldValue>& pairs,
@@ -235,7 +247,21 @@ void PartitionSnapshot::BeforeChange(const KeyPlace& place) {
   if (PartitionOf(place.slot) != partition_) return;
   const auto& table = keyspace_.TablesAt(place.slot).by_db[place.db];
   const Source* const source = table ? SourceOf(*table) : nullptr;
-  if (source != nullptr) TakeSegment(*source, place.slot, place.hash);
+  if (source == nullptr) return;
+  TakeSegment(*source, place.slot, place.hash);
+  TakeRestOfString(place);
+}
+
+// A change may write into the very bytes.
+void PartitionSnapshot::TakeRestOfString(const KeyPlace& place) {
+  if (large_.empty()) return;
+  const Entry* const entry = keyspace_.Find(place);
+  const auto value = large_.find(entry);
+  if (entry == nullptr || value == large_.end()) return;
+  while (value->second->TakeNext()) {
+  }
+  std::erase(large_order_, value->first);
+  large_.erase(value);
 }
 
 void PartitionSnapshot::BeforeFieldChange(const FieldMap& fields, std::string_view field) {

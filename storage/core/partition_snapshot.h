@@ -6,9 +6,9 @@
 //   a loss      ──► of a large value that is not taken yet: it comes here instead of being freed
 //
 // A piece is a segment of one container: of a slot's keys, of a large hash's fields, of a SKU's
-// holds, buyers or refs. It is written as mutations that bring it back (and the facts of
-// item_pieces.h): loading is applying. They leave in rows of some 256 KB, to be loaded in their
-// order; a value's entry always comes before its pieces.
+// holds, buyers or refs; or a part of a long string. It is written as mutations that bring it back
+// (and the facts of item_pieces.h): loading is applying. They leave in rows of some 256 KB, to be
+// loaded in their order; a value's entry always comes before its pieces.
 //
 // Pure: where rows go is the sink's affair, when the walk takes a step the shard's. Owner thread:
 // the keyspace's.
@@ -82,7 +82,9 @@ class PartitionSnapshot {
   void TakeHash(const MutationPlace& place, Entry& entry);
   void TakeFields(const MutationPlace& place, const std::vector<FieldValue>& fields,
                   UnixMs deadline);
-  void TakeString(const MutationPlace& place, const Entry& entry);
+  void TakeString(const MutationPlace& place, Entry& entry);
+  void TakeInParts(const MutationPlace& place, Entry& entry);
+  void TakeRestOfString(const KeyPlace& place);
   template <typename M>
   void Put(const MutationPlace& place, const M& mutation);
   // What was put makes a row, if it is enough for one.
@@ -100,7 +102,7 @@ class PartitionSnapshot {
   int slot_in_table_ = 0;
   uint64_t hash_ = 0;
 
-  // By its object: a FieldMap or an Item.
+  // By its object: a long string's Entry, a FieldMap or an Item.
   absl::flat_hash_map<const void*, std::unique_ptr<LargeValue>> large_;
   std::deque<const void*> large_order_;
 

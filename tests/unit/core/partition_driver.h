@@ -34,6 +34,11 @@ class Rows : public PieceSink {
     EXPECT_EQ(partition, kPartition);
     rows.push_back(std::move(row));
   }
+  size_t bytes() const {
+    size_t sum = 0;
+    for (const std::string& row : rows) sum += row.size();
+    return sum;
+  }
   std::vector<std::string> rows;
 };
 

@@ -117,6 +117,51 @@ TEST(PartitionSnapshot, ACountOfBuyersGoesOnWhereItWas) {
   EXPECT_EQ(Audit(item).fault, "");
 }
 
+// Hundreds of them may lie in one segment.
+TEST(PartitionSnapshot, LongStringsAreTakenInPartsWhateverBecomesOfThem) {
+  Keyspace keys(kSeed, kPartition * kSlotsPerPartition, (kPartition + 1) * kSlotsPerPartition - 1);
+  const std::string tag = Tags()[0];
+  const auto place = [&](int i) {
+    static std::string key;
+    key = tag + std::to_string(i);
+    return keys.At(0, SlotOf(key), key);
+  };
+  for (int i = 0; i < 60; ++i) {
+    const std::string value(200'000 + static_cast<size_t>(i), static_cast<char>('a' + i % 26));
+    keys.Apply(place(i), StringSet{.value = value, .deadline = i % 2 == 0 ? At(900) : kNever});
+  }
+  const Dump at_cut = DumpOf(keys);
+  Rows rows;
+  PartitionSnapshot snapshot(keys, kPartition, 1, rows);
+  for (int i = 0;; ++i) {
+    const size_t before = rows.bytes();
+    if (!snapshot.Step(1)) break;
+    EXPECT_LT(rows.bytes() - before, 300'000U);  // a row at most
+    if (i % 3 == 0 && i < 180) {
+      switch (i / 3 % 5) {
+        case 0:
+          keys.Apply(place(i / 3), StringSet{.value = "short"});
+          break;
+        case 1:
+          keys.Apply(place(i / 3), KeyDeleted{});
+          break;
+        case 2:
+          keys.Apply(place(i / 3), StringRangeSet{.offset = 150'000, .bytes = "changed"});
+          break;
+        case 3:
+          keys.Apply(place(i / 3), StringRangeSet{.offset = 400'000, .bytes = "longer"});
+          break;
+        default:
+          keys.Apply(place(i / 3), DeadlineSet{.deadline = At(5000)});
+      }
+    }
+  }
+  Keyspace loaded(kSeed, kPartition * kSlotsPerPartition,
+                  (kPartition + 1) * kSlotsPerPartition - 1);
+  ASSERT_TRUE(LoadAll(loaded, rows.rows));
+  EXPECT_TRUE(DumpOf(loaded) == at_cut);
+}
+
 // Two segments that one more deletion would bring together: one of them is not taken yet.
 struct TwoSegments {
   std::vector<std::string> lower;
