@@ -52,7 +52,8 @@ Status ShardedReplay::Take(Index index, std::string_view mutations) {
   end_slice();
   if (!reader.failed()) return Status::Ok();
   if (Status status = Finish(); !status.ok()) return status;
-  return Status::Damaged("batch " + std::to_string(index) + " is malformed");
+  return Status::Damaged("batch " + std::to_string(index) +
+                         " is malformed; 'holdfast-check DIR' shows where");
 }
 
 void ShardedReplay::Append(Lane& lane, Index index, std::string_view slice) {
@@ -90,7 +91,9 @@ Status ShardedReplay::Finish() {
   }
   if (failed_at != 0)
     return Status::Damaged("batch " + std::to_string(failed_at) +
-                           " holds a mutation that this version cannot apply");
+                           " holds a mutation that this version cannot apply; 'holdfast-check DIR' "
+                           "shows which; start the version that wrote it, or restore the directory "
+                           "from a backup");
   for (const auto& lane : lanes_) {
     if (!lane->audited.ok()) return lane->audited;
   }
