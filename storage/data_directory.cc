@@ -27,8 +27,7 @@ Status SyncDirectoryOf(const std::string& path) {
   const std::string parent = std::filesystem::path(path).parent_path().string();
   const int fd = open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return Status::FromErrno("opening " + parent, errno);
-  const Status status =
-      fsync(fd) == 0 ? Status::Ok() : Status::FromErrno("syncing " + parent, errno);
+  Status status = fsync(fd) == 0 ? Status::Ok() : Status::FromErrno("syncing " + parent, errno);
   close(fd);
   return status;
 }

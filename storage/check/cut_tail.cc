@@ -133,7 +133,7 @@ Status Cutter::CopyRows(const Family& from, const Family& to, CutMark& mark) {
   mark.rows = 0;
   Index last = 0;
   Status wrote;
-  const Status read = database_->ForEachRow(from, [&](std::string_view key, std::string_view row) {
+  Status read = database_->ForEachRow(from, [&](std::string_view key, std::string_view row) {
     RecordView record;
     wrote = DecodeRecord(row, record);
     if (wrote.ok()) wrote = database_->PutUnlogged(to, key, row);

@@ -45,6 +45,7 @@ class Inspection {
   bool LoadRow(std::string_view facts);
   void ReadLog();
   std::vector<Family> Segments();
+  bool IsOrphan(std::string_view family) const;
   bool Goes(std::string_view family) const;
   void JudgeTables();
   void AuditState();
@@ -79,10 +80,9 @@ Status Inspection::Run() {
   if (options_.state) last_words.emplace();
   if (Status status = ReadSnapshot(); !status.ok()) return status;
   // Without the cuts nobody knows from where on the log is needed.
-  if (!mark_known_) return Status::Ok();
-  ReadLog();
+  if (mark_known_) ReadLog();
   JudgeTables();
-  AuditState();
+  if (mark_known_) AuditState();
   return Status::Ok();
 }
 
@@ -252,6 +252,13 @@ void Inspection::ReadLog() {
   }
 }
 
+// Whether an unfinished snapshot left it.
+bool Inspection::IsOrphan(std::string_view family) const {
+  const std::string any = Family::NameOf(FamilyKind::kSnapshot, 0);
+  return mark_known_ && family.starts_with(any.substr(0, any.size() - 1)) &&
+         family != Family::NameOf(FamilyKind::kSnapshot, report_.snapshot.number);
+}
+
 // Whether a cut does away with the family.
 bool Inspection::Goes(std::string_view family) const {
   const std::string log = Family::NameOf(FamilyKind::kLog, 0);
@@ -266,7 +273,11 @@ bool Inspection::Goes(std::string_view family) const {
 // A damaged table of the log matters as far as its records do: those of a cut tail go with it.
 void Inspection::JudgeTables() {
   for (const auto& [table, text] : bad_tables_) {
-    Damaged(text, Goes(table.family));
+    if (IsOrphan(table.family)) {
+      report_.notes.push_back(text + "; no start reads it, the next one removes it");
+    } else {
+      Damaged(text, Goes(table.family));
+    }
   }
 }
 

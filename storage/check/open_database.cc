@@ -22,7 +22,7 @@ Status WithTablesNames(const Status& status) {
 Status OpenForReading(const DataDirectory& directory, OpenedDatabase& out) {
   out.wal_damage.clear();
   DatabaseOptions options{.path = directory.db(), .use = DatabaseUse::kRead};
-  const Status first = Database::Open(options, out.database);
+  Status first = Database::Open(options, out.database);
   if (first.code() != Status::Code::kDamaged) return first;
   const auto mender = std::make_shared<WalMender>(nullptr);
   options.file_system = mender;

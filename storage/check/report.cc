@@ -34,7 +34,7 @@ std::string Plural(uint64_t count, const std::string& noun) {
   return Number(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
-std::string Padded(std::string text, size_t width) {
+std::string Padded(const std::string& text, size_t width) {
   return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
 }
 

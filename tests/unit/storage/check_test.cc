@@ -312,6 +312,7 @@ TEST_F(CheckSnapshotTest, SumsThatDoNotAddUpAreFound) {
 
 // ---- tables
 
+// Anywhere in it: also in what no start reads.
 TEST_F(CheckShopTest, AFlippedBitInATableIsFoundInItsFile) {
   Load();
   log_.reset();  // every row lies in a table now
@@ -319,14 +320,42 @@ TEST_F(CheckShopTest, AFlippedBitInATableIsFoundInItsFile) {
   for (const auto& [path, whole] : Files()) {
     if (!path.ends_with(".sst")) continue;
     ++files;
-    std::string bad = whole;
-    bad[bad.size() / 3] = static_cast<char>(bad[bad.size() / 3] ^ 16);
-    WriteFile(path, bad);
-    ExpectFound(path);
+    // A property of the table that tells nobody anything.
+    const size_t unread = whole.find("zstd_max_train_bytes=0");
+    ASSERT_NE(unread, std::string::npos);
+    for (const size_t at : {whole.size() / 3, unread}) {
+      std::string bad = whole;
+      bad[at] = static_cast<char>(bad[at] ^ 1);
+      WriteFile(path, bad);
+      const CheckReport report = ExpectFound(path);
+      const bool opened = report.history && report.tables > 0;
+      EXPECT_EQ(opened, DamageText(report).find("the table " + path + " of ") != std::string::npos);
+    }
     WriteFile(path, whole);
   }
   EXPECT_GT(files, 2U);
   ExpectSound();
+}
+
+TEST_F(CheckShopTest, DamageInWhatAnUnfinishedSnapshotLeftIsNoted) {
+  ChangeDatabase([](rocksdb::DB& db, const Families&) {
+    rocksdb::ColumnFamilyHandle* made = nullptr;
+    ASSERT_TRUE(db.CreateColumnFamily({}, "snap-9", &made).ok());
+    ASSERT_TRUE(db.Put({}, made, "key", "left over and over").ok());
+    ASSERT_TRUE(db.Flush({}, made).ok());
+    db.DestroyColumnFamilyHandle(made);
+  });
+  for (const auto& [path, bytes] : Files()) {
+    const size_t at = bytes.find("left over");
+    if (!path.ends_with(".sst") || at == std::string::npos) continue;
+    std::string bad = bytes;
+    bad[at] = 'L';
+    WriteFile(path, bad);
+  }
+  const CheckReport report = Checked();
+  EXPECT_TRUE(report.sound()) << DamageText(report);
+  ASSERT_EQ(report.notes.size(), 1U);
+  EXPECT_NE(report.notes[0].find("of snap-9"), std::string::npos) << report.notes[0];
 }
 
 TEST_F(CheckShopTest, AMissingTableIsFound) {
