@@ -13,7 +13,7 @@ import time
 
 from crash_case import CrashCase, rounds, take_snapshot
 from formats_test import FLAGS, FORMATS, fill, state_of
-from harness import Client, Server
+from harness import Client, Server, eventually
 from oracle import fields
 
 CHECK = os.environ.get("HOLDFAST_CHECK_BIN", "build/dev/bin/holdfast-check")
@@ -95,6 +95,8 @@ class EveryKindOfChange(CheckCase):
             fill(client, "log")
             cls.state = state_of(client)
             cls.known = cls.what_clients_know(client)
+            # Ordinary keys are synced each second, and what was synced is witnessed a little later.
+            eventually(lambda: b"log_witness_index:%d\r" % cls.known["last"] in client.call("INFO"))
         server.kill()
 
     def setUp(self):
