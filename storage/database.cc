@@ -17,6 +17,7 @@
 #include <rocksdb/table.h>
 
 #include "storage/base/parse_int.h"
+#include "storage/database_disk.h"
 #include "storage/recovery.h"
 
 namespace holdfast {
@@ -111,25 +112,6 @@ class Database::Listener : public rocksdb::EventListener {
   std::atomic<uint64_t> stalls_{0};
 };
 
-// RocksDB writes down its options anew whenever a family comes or goes, and every writer waits
-// until that file, which nobody reads, is made, synced, read back and named: 5 to 20 ms. Refused,
-// it goes on without.
-class Database::NoOptionsFile : public rocksdb::FileSystemWrapper {
- public:
-  explicit NoOptionsFile(const std::shared_ptr<rocksdb::FileSystem>& disk)
-      : FileSystemWrapper(disk ? disk : rocksdb::FileSystem::Default()) {}
-  const char* Name() const override { return "NoOptionsFile"; }
-
-  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
-                                    std::unique_ptr<rocksdb::FSWritableFile>* out,
-                                    rocksdb::IODebugContext* debug) override {
-    if (std::filesystem::path(name).filename().string().starts_with("OPTIONS-")) {
-      return rocksdb::IOStatus::NotSupported("no options file is kept");
-    }
-    return FileSystemWrapper::NewWritableFile(name, options, out, debug);
-  }
-};
-
 // RocksDB tells a file beside its data what it does. Who only looks leaves none; and where one
 // write of it fails, the next one trips an assertion of RocksDB's, as Debian builds it: the server
 // would end without a word of why. What matters comes as a status, too.
@@ -143,7 +125,7 @@ class Database::NoLogFile : public rocksdb::Logger {
 Database::Database(DatabaseOptions options)
     : options_(std::move(options)),
       listener_(std::make_shared<Listener>(options_.fatal)),
-      env_(rocksdb::NewCompositeEnv(std::make_shared<NoOptionsFile>(options_.file_system))) {}
+      env_(rocksdb::NewCompositeEnv(std::make_shared<DatabaseDisk>(options_.file_system))) {}
 
 Database::~Database() = default;
 
@@ -168,7 +150,7 @@ rocksdb::DBOptions Database::DbOptions() const {
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.skip_stats_update_on_db_open = true;
-  options.fail_if_options_file_error = false;  // see NoOptionsFile
+  options.fail_if_options_file_error = false;  // see DatabaseDisk
   if (options_.use == DatabaseUse::kServe) {
     options.listeners.push_back(listener_);
   } else {

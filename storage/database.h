@@ -117,7 +117,6 @@ class Database {
 
  private:
   class Listener;
-  class NoOptionsFile;
   class NoLogFile;
 
   explicit Database(DatabaseOptions options);

@@ -35,8 +35,8 @@ std::string Flipped(std::string bytes, size_t bit) {
 }
 
 bool NamesAPlace(const std::string& text) {
-  for (const char* place : {"the log at index ", ".log at byte ", "log-", "snap-", ".sst", "/witness",
-                            "/db: ", "MANIFEST-", "CURRENT"}) {
+  for (const char* place : {"the log at index ", ".log at byte ", "log-", "snap-", ".sst",
+                            "/witness", "/db: ", "MANIFEST-", "CURRENT"}) {
     if (text.find(place) != std::string::npos) return true;
   }
   return false;

@@ -74,6 +74,41 @@ TEST_F(DamageTest, ATornWriteAheadFileIsRefusedIfItsEndWasDurable) {
   ExpectDamaged("up to index 3");
 }
 
+// A power loss in the middle of a sync: the file's new length reached the disk, its bytes did not.
+TEST_F(DamageTest, AnEndOfZerosIsATornEndIfNothingInItWasDurable) {
+  LeaveThreeRecords();
+  RocksLogOptions options = Options();
+  options.stock_sync = options.ordinary_sync = SyncPolicy::kNo;
+  ASSERT_TRUE(TryStart(options).ok());
+  Push(std::string(200'000, 'x'));  // several blocks
+  while (log_->Stats().batches == 0) std::this_thread::yield();
+  log_.reset();
+  const std::string wal = ReadFile(WalPath());
+  const size_t begin = wal.find("xxx");
+  ASSERT_NE(begin, std::string::npos);
+  for (const size_t at :
+       {begin - 40, begin + 1, begin + 50'000, begin + 131'072, wal.size() - 600}) {
+    const std::string saved = temp_ / ("saved" + std::to_string(at));
+    std::filesystem::copy(dir_, saved, std::filesystem::copy_options::recursive);
+    WriteFile(WalPath(), wal.substr(0, at) + std::string(wal.size() - at, '\0'));
+    const Status status = TryStart();
+    EXPECT_TRUE(status.ok()) << "from byte " << at << ": " << status.text();
+    EXPECT_EQ(heard_.texts, (Texts{"first", "second", "third"}));
+    log_.reset();
+    std::filesystem::remove_all(dir_);
+    std::filesystem::rename(saved, dir_);
+  }
+  ASSERT_TRUE(TryStart().ok());
+  EXPECT_EQ(heard_.texts.size(), 4U);
+}
+
+TEST_F(DamageTest, AnEndOfZerosThatWasDurableIsRefused) {
+  LeaveThreeRecords();
+  const std::string wal = ReadFile(WalPath());
+  WriteFile(WalPath(), wal.substr(0, wal.find("third")) + std::string(2000, '\0'));
+  ExpectDamaged("up to index 3");
+}
+
 // Every bit of every header: tests/unit/storage/check_sweep_test.cc.
 
 TEST_F(DamageTest, AMissingWitnessIsRefused) {

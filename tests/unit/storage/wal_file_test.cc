@@ -1,5 +1,5 @@
 // RocksDB's write-ahead files as we read them: every whole record, whatever is damaged beside it.
-#include "storage/check/wal_file.h"
+#include "storage/wal_file.h"
 
 #include <algorithm>
 
@@ -51,7 +51,7 @@ TEST(WalFile, EveryRecordComesBack) {
     const WalContents contents = ReadWal(file);
     EXPECT_EQ(Whole(contents), records);
     EXPECT_TRUE(contents.damages.empty());
-    EXPECT_EQ(contents.torn_at, 0U);
+    EXPECT_FALSE(contents.torn_at);
     EXPECT_EQ(WriteWal(contents), file);
   }
 }
@@ -91,13 +91,13 @@ TEST(WalFile, AFlippedBitCostsNoRecordOfAnotherBlock) {
     bad[at] = static_cast<char>(bad[at] ^ (1 << random.Below(8)));
     const WalContents contents = ReadWal(bad);
     const Records found = Whole(contents);
-    ASSERT_TRUE(!contents.damages.empty() || contents.torn_at != 0) << "byte " << at;
+    ASSERT_TRUE(!contents.damages.empty() || contents.torn_at) << "byte " << at;
     size_t missed = 0;
     for (size_t i = 0; i < records.size(); ++i) {
       const size_t begin = i == 0 ? 0 : ends[i - 1];
       const bool beside = ends[i] <= at / kBlock * kBlock || begin >= (at / kBlock + 1) * kBlock;
       const bool is_found = std::find(found.begin(), found.end(), records[i]) != found.end();
-      if (beside && contents.torn_at == 0) {
+      if (beside && !contents.torn_at) {
         EXPECT_TRUE(is_found) << "byte " << at << " cost record " << i;
       }
       missed += is_found ? 0 : 1;
@@ -116,6 +116,23 @@ TEST(WalFile, AnEndOfZerosIsAnEndThatWasNeverWritten) {
   EXPECT_EQ(Whole(contents), (Records{"one", "two"}));
   EXPECT_TRUE(contents.damages.empty());
   EXPECT_EQ(contents.torn_at, file.size());
+}
+
+// Wherever they begin, in the middle of a record too: as if the file ended with the record before.
+TEST(WalFile, ZerosFromAnywhereToTheEndSpoilNothingBeforeThem) {
+  Random random(5);
+  const Records records = SomeRecords(random);
+  const std::string file = FileOf(records);
+  const std::vector<size_t> ends = EndsOf(records);
+  for (size_t at = 0; at + kZeroEndBytes <= file.size(); at += 1 + random.Below(97)) {
+    const std::string lost = file.substr(0, at) + std::string(file.size() - at, '\0');
+    const WalContents contents = ReadWal(lost);
+    EXPECT_TRUE(contents.damages.empty()) << at;
+    const auto fit = std::upper_bound(ends.begin(), ends.end(), at) - ends.begin();
+    ASSERT_EQ(Whole(contents), Records(records.begin(), records.begin() + fit)) << at;
+    ASSERT_TRUE(contents.torn_at) << at;
+    EXPECT_EQ(Whole(ReadWal(lost.substr(0, *contents.torn_at))), Whole(contents)) << at;
+  }
 }
 
 TEST(WalFile, AnyBytesAreRead) {
@@ -143,7 +160,7 @@ TEST_F(RocksWalTest, RocksDbWritesThemSo) {
   ASSERT_GT(file.size(), size_t{200'000});
   const WalContents contents = ReadWal(file);
   EXPECT_TRUE(contents.damages.empty());
-  EXPECT_EQ(contents.torn_at, 0U);
+  EXPECT_FALSE(contents.torn_at);
   EXPECT_GE(contents.records.size(), last_);
   EXPECT_EQ(WriteWal(contents), file);
 }

@@ -1,4 +1,4 @@
-#include "storage/check/wal_file.h"
+#include "storage/wal_file.h"
 
 #include <algorithm>
 #include <array>
@@ -42,12 +42,13 @@ struct Fragment {
 
 class WalReader {
  public:
-  explicit WalReader(std::string_view file) : file_(file) {}
+  explicit WalReader(std::string_view file)
+      : file_(file), written_end_(file.find_last_not_of('\0') + 1) {}
 
   WalContents Read() {
     while (at_ < file_.size() && ReadFragment()) {
     }
-    if (!record_.empty() && contents_.torn_at == 0) contents_.torn_at = record_at_;
+    if (!record_.empty() && !contents_.torn_at) contents_.torn_at = record_at_;
     return std::move(contents_);
   }
 
@@ -86,9 +87,10 @@ class WalReader {
       at_ += kHeaderBytes + fragment.length;
       return true;
     }
-    // What was never written is nothing or zeros, up to the end.
-    const bool zeros = file_.find_first_not_of('\0', at_) == std::string_view::npos;
-    if (zeros || at_ + kHeaderBytes + fragment.length > file_.size()) return Torn();
+    // What was never written is nothing, or zeros up to the end.
+    const size_t next = at_ + kHeaderBytes + fragment.length;
+    const bool zeros = written_end_ <= at_ || (written_end_ < next && EndsInZeros(file_));
+    if (zeros || next > file_.size()) return Torn();
     Damaged(at_, "the checksum of a record does not fit");
     at_ = AfterDamage(fragment.length);
     return true;
@@ -129,6 +131,7 @@ class WalReader {
   }
 
   const std::string_view file_;
+  const size_t written_end_;  // behind it, nothing but zeros
   WalContents contents_;
   size_t at_ = 0;
   std::vector<std::string_view> record_;  // fragments of one that has not ended
@@ -137,6 +140,11 @@ class WalReader {
 };
 
 }  // namespace
+
+bool EndsInZeros(std::string_view file) {
+  return file.size() >= kZeroEndBytes &&
+         file.find_last_not_of('\0', file.size() - 1) + 1 <= file.size() - kZeroEndBytes;
+}
 
 uint32_t Crc32c(std::string_view bytes, uint32_t before) {
   uint32_t crc = ~before;

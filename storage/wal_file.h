@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,14 +27,20 @@ struct WalContents {
   // Every record that is whole, in order; they point into the bytes that were read.
   std::vector<std::vector<std::string_view>> records;  // each in its fragments
   std::vector<WalDamage> damages;
-  // The file ends in the middle of a record that began here, as a crash leaves it. 0: it does not.
-  size_t torn_at = 0;
+  // The file ends in the middle of a record that began here, as a crash leaves it, or in zeros from
+  // here on.
+  std::optional<size_t> torn_at;
 };
 
 WalContents ReadWal(std::string_view file);
 
 // A file that holds just these records.
 std::string WriteWal(const WalContents& contents);
+
+// As a power loss leaves a file whose new length reached the disk and whose new bytes did not: a
+// sector of zeros at least.
+inline constexpr size_t kZeroEndBytes = 512;
+bool EndsInZeros(std::string_view file);
 
 uint32_t Crc32c(std::string_view bytes, uint32_t before = 0);
 
