@@ -37,7 +37,7 @@ ARROWS = {
 NO_NET = ["server/shard/", "server/commands/", "server/replication/"]
 
 # The only files that may speak to RocksDB; everybody else goes through storage/log.h and its like.
-ROCKSDB_HOMES = re.compile(r"(storage|tests/unit/storage)/(database|rocks_log|log_segments|snapshot|backup|check/wal_mender)")
+ROCKSDB_HOMES = re.compile(r"(storage|tests/unit/storage)/(database|rocks_log|log_segments|snapshot|backup|wal_view|check/wal_mender)")
 
 # Same calls, same state: no clock, no thread, no lock, no chance in these folders.
 PURE = ["storage/core/", "server/shard/"]
