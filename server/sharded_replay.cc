@@ -142,6 +142,7 @@ bool ShardedReplay::Pop(Lane& lane, std::string& chunk) {
 void ShardedReplay::Apply(Lane& lane, std::string_view chunk) {
   std::vector<MutationView> ahead;
   std::vector<Index> indexes;  // of the batch of each
+  uint64_t bytes = 0;          // of the slices behind the last ones that were applied
   const auto apply = [&] {
     lane.shard.PrefetchReplay(ahead);
     for (size_t i = 0; i < ahead.size() && !Stops(lane); ++i) {
@@ -152,9 +153,9 @@ void ShardedReplay::Apply(Lane& lane, std::string_view chunk) {
     }
     ahead.clear();
     indexes.clear();
+    bytes_queued_.fetch_sub(std::exchange(bytes, 0), std::memory_order_relaxed);
   };
   ByteReader slices(chunk);
-  uint64_t bytes = 0;
   while (!slices.rest().empty()) {
     const auto index = slices.Int<Index>();
     const std::string_view slice = slices.Word();
@@ -169,7 +170,6 @@ void ShardedReplay::Apply(Lane& lane, std::string_view chunk) {
     }
   }
   apply();
-  bytes_queued_.fetch_sub(bytes, std::memory_order_relaxed);
   lane.shard.Publish();
 }
 

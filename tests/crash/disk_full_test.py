@@ -131,7 +131,8 @@ class WithoutReserve(FullDisk):
         self.open_on_small_disk("--disk-reserve", "0")
         for acts in ((), (take_snapshot,), (take_snapshot,)) * rounds(1):
             self.disk.leave(self.rng.randint(20, 40))
-            with self.everybody_buys(Filler(), *acts):
+            # New keys all the time: a snapshot that lets the log go must not make room for ever.
+            with self.everybody_buys(Filler(keys=100_000), *acts):
                 self.assert_dies_by_itself(FULL)
             self.start_without_room()
             self.disk.make_room()
