@@ -140,32 +140,35 @@ bool ShardedReplay::Pop(Lane& lane, std::string& chunk) {
 }
 
 void ShardedReplay::Apply(Lane& lane, std::string_view chunk) {
+  struct Origin {
+    Index batch;
+    size_t bytes;
+  };
   std::vector<MutationView> ahead;
-  std::vector<Index> indexes;  // of the batch of each
-  uint64_t bytes = 0;          // of the slices behind the last ones that were applied
+  std::vector<Origin> origins;
   const auto apply = [&] {
     lane.shard.PrefetchReplay(ahead);
-    for (size_t i = 0; i < ahead.size() && !Stops(lane); ++i) {
+    for (size_t i = 0; i < ahead.size(); ++i) {
+      bytes_queued_.fetch_sub(origins[i].bytes, std::memory_order_relaxed);
+      if (Stops(lane)) continue;
       ++lane.mutations;
       if (lane.shard.Replay(ahead[i])) continue;
-      lane.failed_at = indexes[i];
+      lane.failed_at = origins[i].batch;
       failed_.store(true, std::memory_order_relaxed);
     }
     ahead.clear();
-    indexes.clear();
-    bytes_queued_.fetch_sub(std::exchange(bytes, 0), std::memory_order_relaxed);
+    origins.clear();
   };
   ByteReader slices(chunk);
   while (!slices.rest().empty()) {
     const auto index = slices.Int<Index>();
-    const std::string_view slice = slices.Word();
+    ByteReader reader(slices.Word());
     Invariant(!slices.failed());
-    bytes += slice.size();
-    ByteReader reader(slice);
     MutationView mutation{};
-    while (NextMutation(reader, mutation)) {
+    for (size_t left = reader.rest().size(); NextMutation(reader, mutation);
+         left = reader.rest().size()) {
       ahead.push_back(mutation);
-      indexes.push_back(index);
+      origins.push_back({.batch = index, .bytes = left - reader.rest().size()});
       if (ahead.size() == Keyspace::kAheadMax) apply();
     }
   }
