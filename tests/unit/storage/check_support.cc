@@ -78,10 +78,11 @@ void CheckTest::TakeSnapshot() {
 
 void CheckTest::Kill() {
   ASSERT_TRUE(log_->Flush().ok());
+  // Without another word to the disk; and its housekeeper no longer removes what is being copied.
+  log_.reset();
   const std::string live = dir_;
   dir_ = temp_ / "killed";
   std::filesystem::copy(live, dir_, std::filesystem::copy_options::recursive);
-  log_.reset();
 }
 
 void CheckTest::UseCopyOf(std::string image) {  // by value: it may be dir_ itself
