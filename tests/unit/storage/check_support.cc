@@ -85,10 +85,11 @@ void CheckTest::Kill() {
   std::filesystem::copy(live, dir_, std::filesystem::copy_options::recursive);
 }
 
-void CheckTest::UseCopyOf(std::string image) {  // by value: it may be dir_ itself
-  dir_ = temp_ / "copy";
-  std::filesystem::remove_all(dir_);
-  std::filesystem::copy(image, dir_, std::filesystem::copy_options::recursive);
+void CheckTest::UseCopyOf(const std::string& image) {
+  const std::string copy = temp_ / "copy";
+  std::filesystem::remove_all(copy);
+  std::filesystem::copy(image, copy, std::filesystem::copy_options::recursive);
+  dir_ = copy;  // `image` may be dir_ itself
 }
 
 std::string CheckTest::WalPath() const {

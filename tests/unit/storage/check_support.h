@@ -45,7 +45,7 @@ class CheckTest : public SnapshotTest {
   // files.
   void Kill();
   // A new copy of `image`, which becomes the directory.
-  void UseCopyOf(std::string image);
+  void UseCopyOf(const std::string& image);
   std::string WalPath() const;
   void SetWitness(Index index);
   WitnessMark ReadWitnessMark() const;
