@@ -1,5 +1,6 @@
 // SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF: snapshots (storage/snapshot_run.h). A snapshot also lets
 // the log behind it go, so it is what BGREWRITEAOF asks for, too. BACKUP: storage/backups.h.
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include "server/commands/rows.h"
 #include "server/commands/tables.h"
 #include "server/server_state.h"
+#include "server/shard/refusal.h"
 #include "server/shard/router.h"
 #include "storage/backups.h"
 #include "storage/base/parse_int.h"
@@ -70,11 +72,6 @@ void CmdLastSave(CommandContext& ctx, Args) {
   ctx.reply.Integer(ToUnixMs(last) / 1000);
 }
 
-constexpr std::string_view kBackupRefusal =
-    "ERR BACKUP command not allowed. If the enable-backup-command option is set to \"local\", you "
-    "can run it from a local connection, otherwise you need to set this option in the "
-    "configuration file, and then restart the server.";
-
 std::string BackupReply(RespVersion version, const BackupJob& job) {
   std::string reply;
   RespWriter writer(reply, version);
@@ -114,15 +111,17 @@ bool ParseBackup(CommandContext& ctx, Args args, BackupRequest& request) {
 
 // Nobody else waits meanwhile.
 void CmdBackup(CommandContext& ctx, Args args) {
-  const Access access = ctx.shard.config().enable_backup_command;
-  if (access == Access::kNo || (access == Access::kLocal && !ctx.client->local)) {
-    return ctx.reply.Error(kBackupRefusal);
+  if (!Grants(ctx.shard.config().enable_backup_command, *ctx.client)) {
+    return ctx.reply.Error(RefusalOfAccess("BACKUP", "enable-backup-command"));
   }
   Backups* const backups = ctx.shard.server().backups;
   if (backups == nullptr) return ctx.reply.Error(kKeepsNothing);
   BackupRequest request;
   if (!ParseBackup(ctx, args, request)) return;
-  if (!request.directory.starts_with('/') || request.directory.find('\0') != std::string::npos) {
+  // It stands in lines for the operator.
+  const bool printable =
+      std::ranges::none_of(request.directory, [](char c) { return c >= 0 && c < 0x20; });
+  if (!request.directory.starts_with('/') || !printable) {
     return ctx.reply.Error("ERR the directory of the backups must be an absolute path");
   }
   request.bytes_per_second = static_cast<uint64_t>(ctx.shard.config().backup_rate);

@@ -32,16 +32,6 @@ bool ArityFits(const CommandSpec& command, size_t words) {
                             : words >= static_cast<size_t>(-command.arity);
 }
 
-constexpr std::string_view kDebugRefusal =
-    "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you "
-    "can run it from a local connection, otherwise you need to set this option in the "
-    "configuration file, and then restart the server.";
-
-bool MayDebug(const Client& client, const Config& config) {
-  return config.enable_debug_command == Access::kYes ||
-         (config.enable_debug_command == Access::kLocal && client.local);
-}
-
 // WATCH and DEBUG OBJECT do in Redis, whose one thread loads, too. Here the keys are another
 // thread's.
 bool RunsWhileLoading(const CommandSpec& command) {
@@ -50,12 +40,24 @@ bool RunsWhileLoading(const CommandSpec& command) {
 
 }  // namespace
 
+bool Grants(Access access, const Client& client) {
+  return access == Access::kYes || (access == Access::kLocal && client.local);
+}
+
+std::string RefusalOfAccess(std::string_view command, std::string_view directive) {
+  std::string text = "ERR ";
+  text.append(command).append(" command not allowed. If the ").append(directive);
+  return text +
+         " option is set to \"local\", you can run it from a local connection, otherwise you need "
+         "to set this option in the configuration file, and then restart the server.";
+}
+
 std::string RefusalOf(const Client& client, const CommandSpec* command, Args words,
                       const RefusalReasons& reasons) {
   const Config& config = reasons.config;
   if (command == nullptr) return UnknownCommand(words);
-  if ((command->flags & kDebug) != 0 && !MayDebug(client, config)) {
-    return std::string(kDebugRefusal);
+  if ((command->flags & kDebug) != 0 && !Grants(config.enable_debug_command, client)) {
+    return RefusalOfAccess("DEBUG", "enable-debug-command");
   }
   if ((command->flags & kContainer) != 0 && words.size() >= 2) {
     return "ERR unknown subcommand '" + std::string(words[1].substr(0, kQuotedBytesMax)) +

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "server/command.h"
 #include "server/config.h"
@@ -13,6 +14,10 @@ struct RefusalReasons {
   const Config& config;
   bool loading = false;
 };
+
+// For what an enable-...-command directive guards.
+bool Grants(Access access, const Client& client);
+std::string RefusalOfAccess(std::string_view command, std::string_view directive);
 
 // Empty: the command may run. `command` is null if there is none of that name.
 std::string RefusalOf(const Client& client, const CommandSpec* command, Args words,

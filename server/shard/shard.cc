@@ -353,7 +353,8 @@ Status Shard::FinishRecovery() {
   const int first = server_.map.FirstSlot(id_);
   const int end = server_.map.FirstSlot(id_ + 1);
   Status status;
-  for (int slot = first; slot < end && status.ok(); ++slot) {
+  const bool any = keyspace_.StockCount() > 0;  // or every key would be looked at for nothing
+  for (int slot = first; any && slot < end && status.ok(); ++slot) {
     keyspace_.ForEach(kStockDb, static_cast<Slot>(slot), [&](const Entry& entry) {
       if (entry.type() != KeyType::kStock || !status.ok()) return;
       const AuditReport report = Audit(entry.item());

@@ -201,7 +201,8 @@ class Backups(WireTest):
         self.server.start()
 
     def test_misuse_is_named(self):
-        self.assertError("ERR the directory of the backups must be an absolute path", "BACKUP", "backups")
+        for name in ("backups", "/tmp/a\nb", "/tmp/a\0b", ""):
+            self.assertError("ERR the directory of the backups must be an absolute path", "BACKUP", name)
         self.assertError("ERR syntax error", "BACKUP", self.backups, "KEEP")
         self.assertError("ERR KEEP takes how many backups stay, 1 to 1000000", "BACKUP", self.backups, "KEEP", "0")
         with self.assertRaises(ReplyError) as caught:
