@@ -53,9 +53,17 @@ uint32_t Snapshots::Begin(bool after_that) {
     again_ |= after_that;
     return 0;
   }
-  ++asked_;
+  Ask();
   wake_.notify_one();
   return asked_;
+}
+
+// Whoever was told that a snapshot is being taken sees it at once.
+void Snapshots::Ask() {
+  ++asked_;
+  figures_.running = true;
+  figures_.keys = figures_.bytes = 0;
+  figures_.began = options_.now();
 }
 
 SnapshotFigures Snapshots::figures() const {
@@ -94,14 +102,11 @@ void Snapshots::Run() {
   for (;;) {
     wake_.wait(lock, [this] { return stop_ || asked_ != finished(); });
     if (stop_ || !Take(lock)) return;
-    if (std::exchange(again_, false)) ++asked_;
+    if (std::exchange(again_, false)) Ask();
   }
 }
 
 bool Snapshots::Take(Lock& lock) {
-  figures_.running = true;
-  figures_.keys = figures_.bytes = 0;
-  figures_.began = options_.now();
   cuts_ = {};
   cut_.reset();
   partitions_taken_ = 0;

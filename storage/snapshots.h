@@ -62,6 +62,7 @@ class Snapshots final : public SnapshotRun {
     std::string bytes;
   };
 
+  void Ask();
   void Run();
   // False: stopped, or the disk failed.
   bool Take(Lock& lock);

@@ -25,6 +25,7 @@ class SnapshotsTest : public RocksLogTest {
   uint32_t Begin() {
     const uint32_t number = snapshots_->Begin(false);
     EXPECT_GT(number, 0U);
+    EXPECT_TRUE(snapshots_->figures().running);  // before the thread has woken
     while (snapshots_->wanted() != number && snapshots_->finished() != number) {
       std::this_thread::yield();
     }
