@@ -3,7 +3,6 @@ slow costs its clients time and nothing else."""
 
 import contextlib
 import errno
-import threading
 import time
 import unittest
 
@@ -96,37 +95,32 @@ class SlowDisk(CrashCase):
             client.call("STOCK.CREATE", "gone", 0)
         self.oracle.skus = {**SKUS, "gone": 0}
         self.machine.delay_syncs(500)
-        longest, shortest = Longest(), Shortest()
+        others, waiting = Timing(), Timing()
         with self.everybody_buys(
-                longest.of(("PING",)), longest.of(("RESERVE", "gone", "late", 1), ["SOLDOUT", 0, 0, 0]),
-                longest.of(("STOCK.AVAIL", "gone"), [0]), longest.of(("GET", "nobody"), None),
-                shortest.of_reservations("{drop}a")):
+                others.of(("PING",)), others.of(("RESERVE", "gone", "late", 1), ["SOLDOUT", 0, 0, 0]),
+                others.of(("STOCK.AVAIL", "gone"), [0]), others.of(("GET", "nobody"), None),
+                waiting.of_fences("{drop}a")):
             time.sleep(3)
             self.assert_alive()
         self.machine.delay_syncs(0)
-        # A machine with other work may take its time, too, but not half a second's sync again and again.
-        self.assertLess(longest.seconds, 0.25)
-        self.assertGreater(longest.count, 400)
-        self.assertGreaterEqual(shortest.seconds, 0.5)
-        self.assertGreater(shortest.count, 1)
+        self.assertLess(others.nearly_all(), 0.25)
+        self.assertGreater(len(others.seconds), 400)
+        self.assertGreaterEqual(min(waiting.seconds), 0.5)
+        self.assertGreater(len(waiting.seconds), 1)
         self.assert_kept()
 
 
 class Timing:
+    """How long answers took, of all who share it."""
+
     def __init__(self):
-        self.count, self.seconds, self.lock = 0, self.WORST, threading.Lock()
+        self.seconds = []
 
     def ask(self, client, words):
         begin = time.monotonic()
         reply = client.call(*words)
-        took = time.monotonic() - begin
-        with self.lock:
-            self.count, self.seconds = self.count + 1, self.choose(self.seconds, took)
+        self.seconds.append(time.monotonic() - begin)
         return reply
-
-
-class Longest(Timing):
-    WORST, choose = 0.0, staticmethod(max)
 
     def of(self, words, expected="PONG"):
         def act(client):
@@ -136,12 +130,12 @@ class Longest(Timing):
             time.sleep(0.01)
         return act
 
+    def of_fences(self, sku):
+        return lambda client: self.ask(client, ("RELEASE", sku, "fence%d" % len(self.seconds)))
 
-class Shortest(Timing):
-    WORST, choose = 3600.0, staticmethod(min)
-
-    def of_reservations(self, sku):
-        return lambda client: self.ask(client, ("RELEASE", sku, "fence%d" % self.count))
+    def nearly_all(self):
+        """A busy machine may be the reason for a few."""
+        return sorted(self.seconds)[len(self.seconds) * 95 // 100]
 
 
 class TheProofItself(CrashCase):
@@ -159,12 +153,12 @@ class TheProofItself(CrashCase):
     def test_a_loop_that_waits_for_the_disk_would_be_seen(self):
         self.open_sale(machine=True)
         self.machine.delay_syncs(500)
-        longest = Longest()
-        with self.everybody_buys(longest.of(("SETEX", "k", 10, "v"), "OK")):
+        others = Timing()
+        with self.everybody_buys(others.of(("SETEX", "k", 10, "v"), "OK")):
             with contextlib.closing(Client(self.server.port)) as client:
                 client.call("CONFIG", "SET", "appendfsync", "always")
             time.sleep(1.5)
-        self.assertGreater(longest.seconds, 0.4)
+        self.assertGreater(others.nearly_all(), 0.4)
 
 
 if __name__ == "__main__":
