@@ -171,6 +171,7 @@ class SegmentedSet {
   template <typename F>
   void ForEach(F&& visit) const {
     ForEachSegment([&](const Segment& segment) {
+      segment.PrefetchEntries();
       for (const Entry& entry : segment.entries) visit(entry);
     });
   }
@@ -189,6 +190,7 @@ class SegmentedSet {
     size_t visited = 0;
     do {
       const Segment& segment = *SegmentOf(from);
+      segment.PrefetchEntries();
       items.clear();
       const Hasher hasher{seed_};
       for (const Entry& entry : segment.entries) {
@@ -309,8 +311,8 @@ class SegmentedSet {
       const size_t places = entries.capacity();
       return places > 15 && entries.size() == places - places / 8;
     }
-    // Whoever moves all entries reads their keys, each a cache miss: they come in the time of a few
-    // if all are asked for first.
+    // Whoever looks at all entries pays a cache miss for each: they come in the time of a few if
+    // all are asked for first.
     void PrefetchEntries() const {
       for (const Entry& entry : entries) __builtin_prefetch(entry.get());
     }

@@ -9,12 +9,14 @@
 namespace holdfast {
 namespace {
 
-// Something of everything: held, sold, returned, a fence, an old forgotten sale.
-Sku Busy() {
+// Something of everything: held, sold, returned, a fence and, if so wanted, an old forgotten sale.
+Sku Busy(bool with_forgotten) {
   Sku sku(50, {.limit = 9, .retain = Ms(100)});
-  sku.Reserve({.hold_id = "old", .units = 2, .buyer = "ann", .final = true});
-  sku.now = At(100);
-  sku.Forget();
+  if (with_forgotten) {
+    sku.Reserve({.hold_id = "old", .units = 2, .buyer = "ann", .final = true});
+    sku.now = At(100);
+    sku.Forget();
+  }
   sku.Reserve({.hold_id = "sold", .units = 3, .buyer = "ann", .final = true});
   sku.Reserve({.hold_id = "held", .units = 2, .buyer = "bob"});
   sku.Return({.hold_id = "sold", .ref = "r", .units = 1});
@@ -22,16 +24,19 @@ Sku Busy() {
   return sku;
 }
 
-TEST(Audit, FindsASoundSkuSound) {
-  const Sku sku = Busy();
+class AuditOfAnySku : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Forgotten, AuditOfAnySku, testing::Bool());
+
+TEST_P(AuditOfAnySku, FindsASoundOneSound) {
+  const Sku sku = Busy(GetParam());
   const AuditReport report = Audit(sku.item);
   EXPECT_TRUE(report.sound()) << report.fault;
   EXPECT_EQ(report.holds, 3u);
 }
 
-TEST(Audit, SeesEverySumThatIsOffByOne) {
+TEST_P(AuditOfAnySku, SeesEverySumThatIsOffByOne) {
   const auto fault = [](auto spoil) {
-    Sku sku = Busy();
+    Sku sku = Busy(GetParam());
     spoil(sku.item);
     return std::string(Audit(sku.item).fault);
   };
@@ -48,6 +53,7 @@ TEST(Audit, SeesEverySumThatIsOffByOne) {
             "");
   EXPECT_NE(fault([](Item& item) { ++ItemPeek::stock(item).returned; }), "");
   EXPECT_NE(fault([](Item& item) { ++ItemPeek::forgotten(item).sold; }), "");
+  EXPECT_NE(fault([](Item& item) { ++ItemPeek::forgotten(item).used; }), "");
   EXPECT_NE(fault([](Item& item) { ++ItemPeek::hold(item, "held").units; }), "");
   EXPECT_NE(fault([](Item& item) { ++ItemPeek::hold(item, "sold").returned; }), "");
   EXPECT_NE(fault([](Item& item) { ++ItemPeek::hold(item, "sold").kept; }), "");
