@@ -19,6 +19,7 @@
 #include "storage/base/parse_int.h"
 #include "storage/database_disk.h"
 #include "storage/recovery.h"
+#include "storage/table_tail.h"
 
 namespace holdfast {
 namespace {
@@ -45,6 +46,15 @@ constexpr int kMemtables = 8;
 // snapshot opens up to a quarter of these while every writer waits.
 constexpr int kOpenTables = 256;
 
+// As table_tail.h reads them, whatever a later RocksDB would rather write.
+rocksdb::BlockBasedTableOptions TableFormat() {
+  rocksdb::BlockBasedTableOptions table;
+  table.format_version = kTableFormatVersion;
+  table.checksum = rocksdb::kXXH3;
+  static_assert(rocksdb::kXXH3 == kTableChecksumXxh3);
+  return table;
+}
+
 rocksdb::ColumnFamilyOptions RowsOptions(uint64_t memtable_bytes) {
   rocksdb::ColumnFamilyOptions options;
   options.compression = rocksdb::kNoCompression;
@@ -56,7 +66,7 @@ rocksdb::ColumnFamilyOptions RowsOptions(uint64_t memtable_bytes) {
   options.hard_pending_compaction_bytes_limit = 0;
   options.write_buffer_size = memtable_bytes;
   options.max_write_buffer_number = kMemtables;
-  rocksdb::BlockBasedTableOptions table;
+  rocksdb::BlockBasedTableOptions table = TableFormat();
   table.no_block_cache = true;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
@@ -66,6 +76,7 @@ rocksdb::ColumnFamilyOptions MetaOptions() {
   rocksdb::ColumnFamilyOptions options;
   options.compression = rocksdb::kNoCompression;
   options.write_buffer_size = size_t{1} << 20;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableFormat()));
   return options;
 }
 

@@ -8,6 +8,9 @@
 // zeros where the bytes should be, for the length may reach the disk first. RocksDB calls such an
 // end damage and does not open. It is shown the file up to the record that the zeros spoil: what
 // was never synced was never answered, and if it was, the witness knows.
+//
+// A table whose end is damaged can make RocksDB trip over its own assertions. It is refused, by its
+// name (storage/table_tail.h).
 #pragma once
 
 #include <memory>
@@ -30,6 +33,10 @@ class DatabaseDisk : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus NewSequentialFile(const std::string& name, const rocksdb::FileOptions& options,
                                       std::unique_ptr<rocksdb::FSSequentialFile>* out,
                                       rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus NewRandomAccessFile(const std::string& name,
+                                        const rocksdb::FileOptions& options,
+                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* out,
+                                        rocksdb::IODebugContext* debug) override;
 };
 
 }  // namespace holdfast
