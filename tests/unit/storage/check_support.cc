@@ -35,6 +35,7 @@ Index CheckTest::CommitBatch(const std::string& batch) {
   while (NextMutation(reader, view)) EXPECT_TRUE(mirror_->ApplyView(view));
   last_ = log_->Push({.mutations = batch, .gated = true, .server_time = kNow});
   AwaitDurable(last_);
+  committed_.emplace(last_, batch);
   return last_;
 }
 

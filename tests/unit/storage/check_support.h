@@ -69,6 +69,7 @@ class CheckTest : public SnapshotTest {
 
   std::map<std::string, std::string> Files() const;  // path and bytes
   Index last_ = 0;
+  std::map<Index, std::string> committed_;
 
  private:
   std::unique_ptr<Keyspace> mirror_;

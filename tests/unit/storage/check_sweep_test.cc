@@ -61,6 +61,12 @@ class SweepTest : public CheckTest {
     return contents;
   }
 
+  // The same without the snapshot: a manifest that lost its end may not know of one, and a cut then
+  // keeps what the log alone has.
+  Contents OfTheLogUpTo(Index last) const {
+    return {.rows = {}, .batches = {committed_.begin(), committed_.upper_bound(last)}};
+  }
+
   CheckReport Look() {
     log_.reset();
     CheckReport report;
@@ -90,7 +96,8 @@ class SweepTest : public CheckTest {
     }
     const Index last = replayed_.last;
     EXPECT_GE(last, witness_) << what << " lost batches without a word";
-    EXPECT_TRUE(found == UpTo(last)) << what << " changed what was there without a word";
+    EXPECT_TRUE(found == UpTo(last) || found == OfTheLogUpTo(last))
+        << what << " changed what was there without a word";
     return last;
   }
 
