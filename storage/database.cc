@@ -157,17 +157,13 @@ rocksdb::DBOptions Database::DbOptions() const {
   options.max_bgerror_resume_count = 0;
   options.max_background_jobs = 2;
   options.max_open_files = kOpenTables;
+  options.max_file_opening_threads = 1;  // a few tables a family: no need for 16 threads for each
   options.info_log = std::make_shared<NoLogFile>();
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.skip_stats_update_on_db_open = true;
   options.fail_if_options_file_error = false;  // see DatabaseDisk
-  if (options_.use == DatabaseUse::kServe) {
-    options.listeners.push_back(listener_);
-  } else {
-    // All of them are read from end to end anyway: no need for 16 threads a family to open them.
-    options.max_file_opening_threads = 1;
-  }
+  if (options_.use == DatabaseUse::kServe) options.listeners.push_back(listener_);
   options.env = env_.get();
   return options;
 }
