@@ -136,7 +136,9 @@ class Database::NoLogFile : public rocksdb::Logger {
 Database::Database(DatabaseOptions options)
     : options_(std::move(options)),
       listener_(std::make_shared<Listener>(options_.fatal)),
-      env_(rocksdb::NewCompositeEnv(std::make_shared<DatabaseDisk>(options_.file_system))) {}
+      disk_(std::make_shared<DatabaseDisk>(options_.file_system,
+                                           options_.use == DatabaseUse::kServe)),
+      env_(rocksdb::NewCompositeEnv(disk_)) {}
 
 Database::~Database() = default;
 
@@ -226,6 +228,8 @@ void Database::Adopt(const std::vector<rocksdb::ColumnFamilyHandle*>& handles) {
               [](const Family& a, const Family& b) { return a.number() < b.number(); });
   }
 }
+
+void Database::LetObsoleteFilesGo() { disk_->LetGo(); }
 
 std::vector<Family> Database::TakeFound(FamilyKind kind) {
   return std::exchange(FoundOf(kind), {});

@@ -29,6 +29,8 @@
 
 namespace holdfast {
 
+class DatabaseDisk;
+
 enum class DatabaseUse : uint8_t {
   kServe,   // made if there is none
   kRead,    // no byte on disk changes: write-ahead files are read into memory
@@ -72,6 +74,10 @@ class Database {
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
+
+  // Any thread. Opened to serve, no table, write-ahead file or manifest is deleted before this is
+  // called: before all that was there has proven whole.
+  void LetObsoleteFilesGo();
 
   // Once for each kind: the families that Open found, by rising number.
   std::vector<Family> TakeFound(FamilyKind kind);
@@ -128,7 +134,8 @@ class Database {
   std::vector<Family>& FoundOf(FamilyKind kind) { return found_[static_cast<size_t>(kind)]; }
 
   const DatabaseOptions options_;
-  std::shared_ptr<Listener> listener_;  // RocksDB's too
+  std::shared_ptr<Listener> listener_;        // RocksDB's too
+  const std::shared_ptr<DatabaseDisk> disk_;  // the environment's
   std::unique_ptr<rocksdb::Env> env_;
   std::unique_ptr<rocksdb::DB> db_;
   std::unique_ptr<rocksdb::ColumnFamilyHandle> meta_;

@@ -238,6 +238,8 @@ uint64_t RocksLog::BytesReplayed() const {
 
 Status RocksLog::Start() {
   Impl& log = *impl_;
+  // Snapshot and log are loaded, meet the witness and add up: nothing else is needed any more.
+  log.database->LetObsoleteFilesGo();
   if (Status status = log.snapshots->Start(); !status.ok()) return status;
   if (Status status = log.OpenEpoch(); !status.ok()) return status;
   log.written = log.replayed.last;

@@ -93,8 +93,9 @@ class RocksLog final : public Log {
   uint64_t BytesToReplay() const;
   uint64_t BytesReplayed() const;
 
-  // Once, after Replay. Removes what unfinished snapshots left, opens a new epoch, durably, and
-  // starts the threads.
+  // Once, after Replay, when what was loaded is believed: until then no file goes, whatever RocksDB
+  // made of them. Removes what unfinished snapshots left, opens a new epoch, durably, and starts
+  // the threads.
   Status Start();
 
   Index Push(const Batch& batch) override;

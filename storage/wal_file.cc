@@ -46,13 +46,40 @@ class WalReader {
       : file_(file), written_end_(file.find_last_not_of('\0') + 1) {}
 
   WalContents Read() {
-    while (at_ < file_.size() && ReadFragment()) {
+    ReadAll();
+    return std::move(contents_);
+  }
+
+  WalContents ReadManifest() {
+    ReadAll();
+    if (contents_.torn_at && HidesSomething()) {
+      contents_.torn_at.reset();
+      Damaged(at_, "a record's length reaches behind the end, but is not torn off there");
     }
-    if (!record_.empty() && !contents_.torn_at) contents_.torn_at = record_at_;
     return std::move(contents_);
   }
 
  private:
+  void ReadAll() {
+    while (at_ < file_.size() && ReadFragment()) {
+    }
+    if (!record_.empty() && !contents_.torn_at) contents_.torn_at = record_at_;
+  }
+
+  // Whether a fragment is whole in the end that seems torn from at_ on.
+  bool HidesSomething() const {
+    if (file_.size() - at_ < kHeaderBytes) return false;
+    const std::string_view rest = file_.substr(at_ + kHeaderBytes);
+    ByteReader header(file_.substr(at_, kHeaderBytes));
+    const auto crc = header.Int<uint32_t>();
+    header.Int<uint16_t>();
+    if (crc == FragmentCrc(header.Int<uint8_t>(), rest)) return true;
+    for (size_t at = at_ + kHeaderBytes; at < written_end_; ++at) {
+      if (IsFragment(at)) return true;
+    }
+    return false;
+  }
+
   size_t BlockEnd(size_t at) const {
     return std::min((at / kBlockBytes + 1) * kBlockBytes, file_.size());
   }
@@ -155,6 +182,8 @@ uint32_t Crc32c(std::string_view bytes, uint32_t before) {
 }
 
 WalContents ReadWal(std::string_view file) { return WalReader(file).Read(); }
+
+WalContents ReadManifest(std::string_view file) { return WalReader(file).ReadManifest(); }
 
 std::string WriteWal(const WalContents& contents) {
   std::string file;

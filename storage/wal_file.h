@@ -34,6 +34,12 @@ struct WalContents {
 
 WalContents ReadWal(std::string_view file);
 
+// RocksDB's manifest, which has the same format. Its records are synced one by one, so a crash
+// tears none but the last; a damaged length looks the same, and RocksDB drops that record and all
+// behind it without a word. Here an end is torn only if no record in it would be whole with another
+// length, and nothing whole lies behind; else it is damage.
+WalContents ReadManifest(std::string_view file);
+
 // A file that holds just these records.
 std::string WriteWal(const WalContents& contents);
 

@@ -35,7 +35,6 @@ Index CheckTest::CommitBatch(const std::string& batch) {
   while (NextMutation(reader, view)) EXPECT_TRUE(mirror_->ApplyView(view));
   last_ = log_->Push({.mutations = batch, .gated = true, .server_time = kNow});
   AwaitDurable(last_);
-  committed_.emplace(last_, batch);
   return last_;
 }
 
@@ -84,6 +83,18 @@ void CheckTest::Kill() {
   const std::string live = dir_;
   dir_ = temp_ / "killed";
   std::filesystem::copy(live, dir_, std::filesystem::copy_options::recursive);
+}
+
+void CheckTest::FillAndKill() {
+  RocksLogOptions options = SnapshotOptions();
+  options.segment_bytes = 4 << 10;
+  ASSERT_TRUE(TryLoad(options).ok());
+  Sell();
+  FillSegments(3);
+  TakeSnapshot();
+  Commit("behind", StringSet{.value = "1"});
+  Commit("mask", StockAdjusted{.at = kNow + DurationMs{1}, .ref = "r", .asked = 7, .applied = 7});
+  Kill();
 }
 
 void CheckTest::UseCopyOf(const std::string& image) {
@@ -204,6 +215,22 @@ std::string CheckTest::MakeRecord(const History& history, Index first, const std
   record.Append({.mutations = batch, .server_time = kNow});
   return std::string(
       record.Seal({.history = history.id, .epoch = epoch, .first = first, .acked = 0}));
+}
+
+std::vector<WalRecord> WalRecordsOf(const std::string& wal) {
+  std::vector<WalRecord> records;
+  for (size_t at = 0; at + kWalHeaderBytes <= wal.size();) {
+    const size_t length =
+        static_cast<unsigned char>(wal[at + 4]) + static_cast<unsigned char>(wal[at + 5]) * 256U;
+    records.push_back({.at = at, .end = at + kWalHeaderBytes + length});
+    at = records.back().end;
+  }
+  return records;
+}
+
+std::string Flipped(std::string bytes, size_t bit) {
+  bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
+  return bytes;
 }
 
 std::string DamageText(const CheckReport& report) {

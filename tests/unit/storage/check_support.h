@@ -44,6 +44,9 @@ class CheckTest : public SnapshotTest {
   // The directory is from now on one that a killed server left behind: records lie in write-ahead
   // files.
   void Kill();
+  // A directory with everything that one can hold: several segments, a snapshot, and records in
+  // write-ahead files behind it. Then Kill.
+  void FillAndKill();
   // A new copy of `image`, which becomes the directory.
   void UseCopyOf(const std::string& image);
   std::string WalPath() const;
@@ -69,11 +72,22 @@ class CheckTest : public SnapshotTest {
 
   std::map<std::string, std::string> Files() const;  // path and bytes
   Index last_ = 0;
-  std::map<Index, std::string> committed_;
 
  private:
   std::unique_ptr<Keyspace> mirror_;
 };
+
+// One physical record of a small write-ahead file or manifest: crc:4 length:2 type:1, then so many
+// bytes.
+struct WalRecord {
+  size_t at;
+  size_t end;
+};
+inline constexpr size_t kWalHeaderBytes = 7;
+
+std::vector<WalRecord> WalRecordsOf(const std::string& wal);
+
+std::string Flipped(std::string bytes, size_t bit);
 
 // The lines of damage, one behind the other.
 std::string DamageText(const CheckReport& report);

@@ -19,11 +19,6 @@ namespace {
 constexpr size_t kFooterBytes = 53;
 constexpr size_t kTrailerBytes = 5;
 
-std::string Flipped(std::string bytes, size_t bit) {
-  bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
-  return bytes;
-}
-
 // Fails if anything is read that is not there.
 std::string DamageOf(std::string_view table) {
   return FindTableTailDamage(table.size(), [&](uint64_t at, size_t size, std::string& out) {
@@ -210,14 +205,7 @@ Extent PropertiesOf(const std::string& table) {
 class TableTailTest : public CheckTest {
  protected:
   void SetUp() override {
-    RocksLogOptions options = SnapshotOptions();
-    options.segment_bytes = 4 << 10;
-    ASSERT_TRUE(TryLoad(options).ok());
-    Sell();
-    FillSegments(3);
-    TakeSnapshot();
-    Commit("behind", StringSet{.value = "1"});
-    Kill();
+    FillAndKill();
     image_ = dir_;
     for (const auto& [path, bytes] : Files()) {
       if (path.ends_with(".sst")) tables_.emplace_back(path.substr(image_.size()), bytes);

@@ -135,6 +135,55 @@ TEST(WalFile, ZerosFromAnywhereToTheEndSpoilNothingBeforeThem) {
   }
 }
 
+TEST(Manifest, AFlippedBitIsDamageWhereverItLies) {
+  for (uint64_t seed = 1; seed <= 2; ++seed) {
+    Random random(seed);
+    const Records records = SomeRecords(random);
+    const std::string file = FileOf(records);
+    EXPECT_TRUE(ReadManifest(file).damages.empty());
+    std::vector<size_t> bits(100);
+    for (size_t& bit : bits) bit = random.Below(file.size() * 8);
+    for (const size_t end : EndsOf(records)) {
+      if (end + kWalHeaderBytes > file.size()) continue;
+      for (size_t bit = 0; bit < kWalHeaderBytes * 8; ++bit) bits.push_back(end * 8 + bit);
+    }
+    for (const size_t bit : bits) {
+      EXPECT_FALSE(ReadManifest(Flipped(file, bit)).damages.empty()) << "bit " << bit;
+    }
+  }
+}
+
+// As a crash leaves it, with zeros behind the cut or without.
+TEST(Manifest, CutAnywhereItIsTornAndNotDamaged) {
+  Random random(7);
+  const Records records = SomeRecords(random);
+  const std::string file = FileOf(records);
+  for (size_t size = 0; size < file.size(); size += 1 + random.Below(199)) {
+    const std::string cut = file.substr(0, size);
+    EXPECT_TRUE(ReadManifest(cut).damages.empty()) << size;
+    const std::string zeros = cut + std::string(kZeroEndBytes, '\0');
+    const WalContents contents = ReadManifest(zeros);
+    EXPECT_TRUE(contents.damages.empty()) << size;
+    EXPECT_TRUE(Whole(contents) == Whole(ReadWal(cut))) << size;
+  }
+}
+
+// The record itself no longer fits its checksum: what follows tells that no crash tore it.
+TEST(Manifest, WhatIsWholeBehindATornPlaceIsNotGivenUp) {
+  const std::string file = FileOf({"one", "two", "three"});
+  std::string bad = Flipped(file, 10 * 8 + 5 * 8);  // the higher byte of the second one's length
+  bad[10 + 7] = 'T';
+  ASSERT_EQ(ReadWal(bad).torn_at, 10U);
+  const WalContents contents = ReadManifest(bad);
+  ASSERT_EQ(contents.damages.size(), 1U);
+  EXPECT_EQ(contents.damages[0].at, 10U);
+  EXPECT_FALSE(contents.torn_at);
+  // Nothing follows: nobody can tell.
+  bad.resize(20);
+  EXPECT_TRUE(ReadManifest(bad).damages.empty());
+  EXPECT_EQ(ReadManifest(bad).torn_at, 10U);
+}
+
 TEST(WalFile, AnyBytesAreRead) {
   Random random(6);
   for (int round = 0; round < 300; ++round) {
