@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "storage/base/background.h"
 #include "storage/database.h"
 #include "storage/rocks_log.h"
 #include "storage/snapshot_store.h"
@@ -47,6 +48,7 @@ BackupFigures Backups::figures() const {
 // ---- The backup's thread
 
 void Backups::Run(const BackupRequest& request, BackupJob& job) {
+  GoToBackground();
   const UnixMs began = options_.now();
   job.status_ = Make(request, job);
   job.took_ = options_.now() - began;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "storage/base/background.h"
 #include "storage/base/invariant.h"
 #include "storage/snapshot_store.h"
 
@@ -98,6 +99,7 @@ void Snapshots::TookAll(Partition partition, uint64_t keys) {
 // ---- The thread ----
 
 void Snapshots::Run() {
+  GoToBackground();
   Lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, [this] { return stop_ || asked_ != finished(); });
