@@ -3,7 +3,7 @@
 #include <chrono>
 #include <utility>
 
-#include "storage/base/background.h"
+#include "storage/background.h"
 #include "storage/database.h"
 #include "storage/rocks_log.h"
 #include "storage/snapshot_store.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "storage/base/background.h"
+#include "storage/background.h"
 #include "storage/base/invariant.h"
 #include "storage/snapshot_store.h"
 

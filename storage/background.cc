@@ -1,4 +1,4 @@
-#include "storage/base/background.h"
+#include "storage/background.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
