@@ -27,6 +27,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <string_view>
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -97,7 +98,8 @@ bool Fails(int64_t kind, int fd) {
   }
   Path path;
   if (!PathOnDisk(fd, path) || control->fails_after.fetch_sub(1) != 1) return false;
-  std::strncpy(control->failed_path.data(), path.data(), control->failed_path.size() - 1);
+  auto& told = control->failed_path;
+  told[std::string_view(path.data()).copy(told.data(), told.size() - 1)] = '\0';
   ++control->failed;
   errno = static_cast<int>(control->failing_errno);
   return true;
