@@ -106,7 +106,11 @@ class Shadow {
     }
     const auto [it, first_seen] = files_.try_emplace(info.st_ino);
     File& file = it->second;
-    if (first_seen && !created) file.dirty = {{0, info.st_size}};
+    if (first_seen && !created) {
+      file.dirty = {{0, info.st_size}};
+      // Nothing of it is cut: a kill in the middle of the first copy must not leave it empty.
+      file.least_size = info.st_size;
+    }
     if (truncated) {
       file.dirty.clear();
       file.least_size = 0;
