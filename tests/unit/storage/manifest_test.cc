@@ -34,17 +34,6 @@ class ManifestTest : public CheckTest {
     return file_ + " at byte " + std::to_string(record.at) + ": ";
   }
 
-  // What the check finds of a directory that does not open.
-  CheckReport Look() {
-    CheckReport report;
-    DataDirectory directory;
-    Progress progress({});
-    Status status = directory.OpenExisting(dir_, true);
-    if (status.ok()) status = Check(directory, {}, progress, report);
-    EXPECT_TRUE(status.ok()) << status.text();
-    return report;
-  }
-
   // Names in db/ of the files with data.
   std::vector<std::string> DataFiles() const { return DataFilesOf(dir_); }
   static std::vector<std::string> DataFilesOf(const std::string& directory) {
@@ -135,7 +124,7 @@ TEST_F(ManifestTest, TheCheckNamesItAndOffersNoCut) {
     for (const size_t byte : {record.at + 5, record.end - 1}) {
       SetManifest(Flipped(manifest_, byte * 8 + 6));
       const auto before = Files();
-      const CheckReport report = Look();
+      const CheckReport report = Checked();
       EXPECT_NE(DamageText(report).find(At(record)), std::string::npos) << DamageText(report);
       EXPECT_NE(WhyNotCut(report), "");
       EXPECT_EQ(ReportText(report).find("run holdfast-check --cut-tail"), std::string::npos);

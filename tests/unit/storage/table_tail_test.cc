@@ -220,22 +220,11 @@ class TableTailTest : public CheckTest {
     WriteFile(dir_ + file, bytes);
   }
 
-  // What the check finds of a directory that may not even open.
-  CheckReport Look() {
-    CheckReport report;
-    DataDirectory directory;
-    Progress progress({});
-    Status status = directory.OpenExisting(dir_, false);
-    if (status.ok()) status = Check(directory, {}, progress, report);
-    EXPECT_TRUE(status.ok()) << status.text();
-    return report;
-  }
-
   // Both name the table, or nothing is wrong. Returns whether it was refused.
   bool ExpectNamedOrHarmless(const std::string& file, const std::string& bytes,
                              const std::string& what) {
     UseDamaged(file, bytes);
-    const CheckReport report = Look();
+    const CheckReport report = Checked();
     Contents found;
     const Status served = Serve(found);
     log_.reset();
