@@ -1,5 +1,6 @@
 #include "storage/history.h"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -15,17 +16,6 @@ constexpr uint32_t kFormat = 0x31484648;  // "HFH1"
 constexpr size_t kHashAt = 36;
 
 }  // namespace
-
-std::string HistoryId::Hex() const {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string hex;
-  for (const char byte : bytes) {
-    const auto value = static_cast<unsigned char>(byte);
-    hex += kDigits[value >> 4];
-    hex += kDigits[value & 15];
-  }
-  return hex;
-}
 
 Status DrawHistory(History& out) {
   std::array<char, 24> random{};

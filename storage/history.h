@@ -6,23 +6,17 @@
 // The epoch counts the starts as primary; each start makes its own durable before it appends.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "storage/base/status.h"
 #include "storage/core/hashed_key.h"
+#include "storage/id.h"
 
 namespace holdfast {
 
-struct HistoryId {
-  std::array<char, 16> bytes{};
-
-  bool operator==(const HistoryId&) const = default;
-  std::string_view view() const { return {bytes.data(), bytes.size()}; }
-  std::string Hex() const;
-};
+using HistoryId = Id<struct History>;
 
 struct History {
   HistoryId id;
