@@ -29,7 +29,7 @@ struct LogPlace {
 
 struct Member {
   NodeId id;
-  std::string address;  // host:port, where it answers other nodes; empty: not told
+  std::string address{};  // host:port, where it answers other nodes; empty: not told
 
   bool operator==(const Member&) const = default;
 };

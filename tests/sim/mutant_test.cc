@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/sim/ledger_sim.h"
+#include "tests/sim/replication/replication_sim.h"
 
 namespace holdfast {
 namespace {
@@ -35,7 +36,7 @@ Verdict Play(uint64_t seed) {
   if (pipe(pipe_ends.data()) != 0) return {};
   const pid_t child = fork();
   if (child == 0) {
-    const std::string wrong = RunLedgerSim(seed).wrong.value_or("");
+    const std::string wrong = HOLDFAST_MUTANT_PLAYS(seed).wrong.value_or("");
     _exit(write(pipe_ends[1], wrong.data(), wrong.size()) < 0 ? 1 : 0);
   }
   close(pipe_ends[1]);

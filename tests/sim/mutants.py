@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The proof's own proof: servers with one fault each, which the simulation must catch.
 
-    tests/sim/mutants.py --list            name;source;what the oracle must say, a line each
+    tests/sim/mutants.py --list            name;source;what the oracle must say;which simulation, a line each
     tests/sim/mutants.py NAME SOURCE OUT   writes the source with the fault into OUT
 
 A mutant is made from the real source when it is built, by one line of it, and linked before the library. A
@@ -18,7 +18,8 @@ class Mutant(NamedTuple):
     source: str  # which the line is in
     line: str
     instead: str
-    told: str  # part of what ledger_sim must say about it
+    told: str  # part of what the simulation must say about it
+    plays: str = "RunLedgerSim"
 
 
 MUTANTS = {
@@ -82,6 +83,82 @@ MUTANTS = {
         "  shard_.PushBatch();  // (1)",
         "is in the log before what it was copied from",
     ),
+    # ---- replication
+    "ack_before_members": Mutant(
+        "server/replication/machine_leading.cc",
+        "    if (member.id != id_) everywhere = std::min(everywhere, MatchOf(member.id));",
+        "    if (member.id != id_ && stored_ == 0) everywhere = 0;",
+        "lacks what was acked",
+        "RunReplicationSim",
+    ),
+    # Who was deposed is still listened to.
+    "skip_the_epoch_check": Mutant(
+        "server/replication/machine_following.cc",
+        "bool ReplicationMachine::Accepts(const NodeId& from, Epoch epoch) {",
+        "bool ReplicationMachine::Accepts(const NodeId& from, Epoch epoch) {\n"
+        "  if (epoch < promise_.epoch) promise_ = {.epoch = epoch, .primary = from};",
+        "and not in the log of",
+        "RunReplicationSim",
+    ),
+    "accept_a_lower_index": Mutant(
+        "server/replication/machine_following.cc",
+        "  if (ask.last.index < acked_) return PromiseRefusal::kBehind;",
+        "",
+        "lacks what was acked",
+        "RunReplicationSim",
+    ),
+    "cut_nothing_on_rejoin": Mutant(
+        "server/replication/machine_following.cc",
+        "    if (Matches({.epoch = record.epoch, .index = record.last})) {",
+        "    if (record.last <= last_) {",
+        "applied something else",
+        "RunReplicationSim",
+    ),
+    # A primary goes on where its log ends: what it shipped and lost is there twice.
+    "same_epoch_after_a_restart": Mutant(
+        "server/replication/machine_leading.cc",
+        "  if (leads()) return;",
+        "  if (leads()) return;\n"
+        "  if (epochs_.group().primary == id_ && promise_.primary == id_ &&\n"
+        "      promise_.epoch == epochs_.last()) {\n"
+        "    role_ = ReplicationRole::kPrimary;\n"
+        "    opening_ = epochs_.starts().back().first;\n"
+        "    applied_ = last_;\n"
+        "    for (const Member& member : epochs_.group().sync_set) replicas_.try_emplace(member.id);\n"
+        "    Do(RoleChanged{.role = role_});\n"
+        "    return;\n"
+        "  }",
+        "applied something else",
+        "RunReplicationSim",
+    ),
+    "apply_on_receipt": Mutant(
+        "server/replication/machine_following.cc",
+        "  acked = std::min(acked, verified_);",
+        "  acked = verified_;",
+        "applied what was not acked",
+        "RunReplicationSim",
+    ),
+    "lead_without_being_a_member": Mutant(
+        "server/replication/machine_leading.cc",
+        "    if (!group.Has(id_)) return Do(LeadRefused{LeadRefusal::kNotMember});",
+        "",
+        "lacks what was acked",
+        "RunReplicationSim",
+    ),
+    "lead_during_a_lease": Mutant(
+        "server/replication/machine_leading.cc",
+        "    campaign.again_at = lease_until_;",
+        "    campaign.again_at = now_;",
+        "answered a read from the past",
+        "RunReplicationSim",
+    ),
+    "answer_without_a_lease": Mutant(
+        "server/replication/machine_leading.cc",
+        "  if (!serves()) return Uptime{0};",
+        "  if (serves()) return Uptime::max();",
+        "answered a read from the past",
+        "RunReplicationSim",
+    ),
 }
 
 
@@ -100,7 +177,7 @@ def mutate(name: str, source: str, out: str) -> None:
 if __name__ == "__main__":
     if sys.argv[1:] == ["--list"]:
         for mutant_name, row in MUTANTS.items():
-            print(f"{mutant_name};{row.source};{row.told}")
+            print(f"{mutant_name};{row.source};{row.told};{row.plays}")
     elif len(sys.argv) == 4:
         mutate(*sys.argv[1:])
     else:

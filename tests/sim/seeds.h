@@ -1,4 +1,4 @@
-// How many seeds a test plays: all together about two minutes of one core, and less where a
+// How many seeds a test plays: all together about three minutes of one core, and less where a
 // sanitizer makes each of them ten times as long. From the environment, one command runs a hundred
 // thousand of them, or one alone:
 //
@@ -20,6 +20,7 @@ inline uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
 inline constexpr uint64_t kSeedsOfSales = 1500 / HOLDFAST_SIM_SHARE;
 inline constexpr uint64_t kSeedsOfGroups = 1000 / HOLDFAST_SIM_SHARE;
 inline constexpr uint64_t kSeedsOfLedgers = 2500 / HOLDFAST_SIM_SHARE;
+inline constexpr uint64_t kSeedsOfReplication = 6000 / HOLDFAST_SIM_SHARE;
 inline constexpr uint64_t kSeedsOfSellOuts = 600 / HOLDFAST_SIM_SHARE;
 
 // play(seed) until it is false.

@@ -1,0 +1,291 @@
+// How a node comes to lead, and what it does then.
+#include <algorithm>
+#include <utility>
+
+#include "server/replication/machine.h"
+#include "storage/base/invariant.h"
+
+namespace holdfast {
+namespace {
+
+// Who is left out without being asked may have opened epochs that nobody here knows of. One number
+// for two of them would make two logs pass for the same.
+constexpr Epoch kForcedStride = Epoch{1} << 20;
+
+}  // namespace
+
+// ---- taking the lead
+
+void ReplicationMachine::Lead(const std::vector<NodeId>& without) {
+  if (leads()) return;
+  const Group& group = epochs_.group();
+  Campaign campaign;
+  if (epochs_.empty()) {
+    // A history begins with a node that nobody sent to another one: an emptied replica, if it were
+    // promoted, would know of no sale.
+    const bool founds = !primary_ && (promise_.epoch == 0 || promise_.primary == id_);
+    if (!founds) return Do(LeadRefused{LeadRefusal::kNotMember});
+    campaign.sync_set.push_back({.id = id_});
+  } else {
+    if (!group.Has(id_)) return Do(LeadRefused{LeadRefusal::kNotMember});
+    campaign.sync_set = group.sync_set;
+    campaign.takeover = group.primary != id_;
+  }
+  if (promise_.leaving && promise_.epoch > epochs_.last()) {
+    return Do(LeadRefused{LeadRefusal::kLeft});
+  }
+  std::erase_if(campaign.sync_set, [&](const Member& member) {
+    const bool is_replaced = campaign.takeover && member.id == group.primary;
+    return is_replaced || (member.id != id_ && std::ranges::count(without, member.id) > 0);
+  });
+  for (const Member& member : campaign.sync_set) campaign.asked.insert(member.id);
+  campaign.forced = !without.empty();
+  primary_.reset();
+  if (promise_.primary != id_ && now_ < lease_until_ && promise_.epoch > 0) {
+    // Until then that primary answers reads. Nothing more is taken from it, so it will not be long.
+    campaign.epoch = promise_.epoch;
+    campaign.again_with = promise_.epoch + 1;
+    campaign.again_at = lease_until_;
+    campaign_ = std::move(campaign);
+    return;
+  }
+  Begin(std::move(campaign));
+}
+
+bool ReplicationMachine::ChangeSyncSet(std::vector<Member> sync_set,
+                                       const std::vector<NodeId>& asked) {
+  if (!leads()) return false;
+  Campaign campaign{.sync_set = std::move(sync_set),
+                    .may_end = true,
+                    .give_up_at = now_ + timing_.change_patience};
+  for (const Member& member : campaign.sync_set) campaign.asked.insert(member.id);
+  Invariant(campaign.asked.count(id_) == 1);
+  campaign.asked.insert(asked.begin(), asked.end());
+  campaign.forced = std::ranges::any_of(epochs_.group().sync_set, [&](const Member& member) {
+    return campaign.asked.count(member.id) == 0;
+  });
+  Begin(std::move(campaign));
+  return true;
+}
+
+void ReplicationMachine::Begin(Campaign campaign) {
+  const Epoch next = promise_.epoch + (campaign.forced ? kForcedStride : 1);
+  campaign.epoch = std::max(next, campaign.again_with);
+  campaign.given.clear();
+  campaign.again_with = 0;
+  campaign_ = std::move(campaign);
+  Promises({.epoch = campaign_->epoch, .primary = id_});
+  AskThoseMissing();
+}
+
+void ReplicationMachine::AskThoseMissing() {
+  AskPromise ask{
+      .epoch = campaign_->epoch, .last = PlaceOf(last_), .takeover = campaign_->takeover};
+  for (const Member& member : campaign_->sync_set) ask.sync_set.push_back(member.id);
+  for (const NodeId& member : campaign_->asked) {
+    if (member != id_ && campaign_->given.count(member) == 0) Tell(member, ask);
+  }
+  asked_ = now_;
+}
+
+void ReplicationMachine::TickCampaign() {
+  if (campaign_->may_end && now_ >= campaign_->give_up_at) {
+    // A node that should come in or go does not answer. Others have promised: so on with the old
+    // set, in an epoch of its own.
+    Campaign back{.sync_set = epochs_.group().sync_set};
+    for (const Member& member : back.sync_set) back.asked.insert(member.id);
+    return Begin(std::move(back));
+  }
+  if (campaign_->again_with > 0) {
+    if (now_ >= campaign_->again_at) Begin(std::move(*campaign_));
+  } else if (now_ - asked_ >= timing_.patience) {
+    AskThoseMissing();
+  }
+}
+
+void ReplicationMachine::On(const NodeId& from, const PromiseGiven& given) {
+  if (!campaign_ || given.epoch != campaign_->epoch) return;
+  campaign_->given.insert(from);
+  OpenIfPromised();
+}
+
+void ReplicationMachine::On(const NodeId& from, const PromiseRefused& refused) {
+  if (!campaign_ || refused.epoch != campaign_->epoch) return;
+  switch (refused.why) {
+    case PromiseRefusal::kEpoch: {
+      // Two that refuse each other try again at different times, and the first one wins.
+      const auto rank = std::ranges::count_if(
+          campaign_->sync_set, [&](const Member& member) { return member.id < id_; });
+      campaign_->again_with = std::max(campaign_->again_with, refused.promised.epoch + 1);
+      campaign_->again_at = now_ + timing_.heartbeat * (1 + rank);
+      return;
+    }
+    case PromiseRefusal::kBehind:
+      Do(LeadRefused{LeadRefusal::kBehind});
+      StepDown();
+      if (refused.promised.primary != id_) Follow(refused.promised.primary);
+      return;
+    case PromiseRefusal::kTakeover:
+      Do(LeadRefused{LeadRefusal::kTakeover});
+      StepDown();
+      Follow(from);
+      return;
+  }
+}
+
+void ReplicationMachine::PromiseKept(Epoch epoch) {
+  kept_ = std::max(kept_, epoch);
+  if (epoch != promise_.epoch) return;
+  if (promise_.primary != id_) {
+    Tell(promise_.primary, PromiseGiven{.epoch = epoch});
+    return ReportStored();
+  }
+  if (!campaign_ || campaign_->epoch != epoch) return;
+  campaign_->given.insert(id_);
+  OpenIfPromised();
+}
+
+void ReplicationMachine::OpenIfPromised() {
+  const bool promised = std::ranges::includes(campaign_->given, campaign_->asked);
+  if (!promised || campaign_->again_with > 0) return;
+  Do(OpenEpoch{.epoch = campaign_->epoch, .group = GroupToBe()});
+}
+
+Group ReplicationMachine::GroupToBe() const {
+  return {.primary = id_, .sync_set = campaign_->sync_set, .version = epochs_.group().version + 1};
+}
+
+void ReplicationMachine::Opened(Index first) {
+  Invariant(campaign_.has_value());
+  Invariant(first > last_);
+  epochs_.Begin({.epoch = campaign_->epoch, .first = first, .group = GroupToBe()});
+  opening_ = last_ = applied_ = first;
+  campaign_.reset();
+  if (!leads()) {
+    role_ = ReplicationRole::kPrimary;
+    Do(RoleChanged{.role = role_});
+  }
+  // Members hear of it, and answer with where their logs end; what is known of a replica's log
+  // stays true, for this one only grows.
+  for (const Member& member : epochs_.group().sync_set) {
+    if (member.id != id_) replicas_.try_emplace(member.id);
+  }
+  beaten_ = now_;
+  for (auto& [to, replica] : replicas_) {
+    replica.lease_from = Uptime{0};  // of an older epoch
+    ShipTo(to, replica);
+  }
+  AdvanceAcked();
+}
+
+// ---- shipping
+
+void ReplicationMachine::Pushed(Index last) {
+  if (!leads() || last <= last_) return;
+  last_ = applied_ = last;
+  for (auto& [to, replica] : replicas_) {
+    if (replica.next > 0 && epochs_.group().Has(to)) ShipTo(to, replica);
+  }
+}
+
+// Members take records on receipt, for an ack waits for them. The others get what is acked: they
+// could apply no more, and a log that knows of an epoch before its members do would stand in the
+// way of the one that is to lead next.
+Index ReplicationMachine::ShipsUpTo(const NodeId& to) const {
+  return epochs_.group().Has(to) ? last_ : acked_;
+}
+
+// What it lacks; or, where that is nothing or not known, how this log stands.
+void ReplicationMachine::ShipTo(const NodeId& to, Replica& replica) {
+  if (replica.shipping) return;
+  if (replica.next == 0 || replica.next > ShipsUpTo(to)) return BeatTo(to, replica);
+  replica.shipping = true;
+  Do(ShipRecords{.to = to, .from = replica.next, .up_to = ShipsUpTo(to)});
+}
+
+void ReplicationMachine::Shipped(const NodeId& to, Index last) {
+  const auto found = replicas_.find(to);
+  if (found == replicas_.end() || !found->second.shipping) return;
+  Replica& replica = found->second;
+  replica.shipping = false;
+  if (!std::exchange(replica.rewound, false)) replica.next = last + 1;
+  if (replica.next <= ShipsUpTo(to)) ShipTo(to, replica);
+}
+
+AppendRecords ReplicationMachine::HeadOfAppend(Index from) const {
+  return {.epoch = epochs_.last(), .previous = PlaceOf(from - 1), .acked = acked_, .sent = now_};
+}
+
+void ReplicationMachine::BeatTo(const NodeId& to, const Replica& replica) {
+  Tell(to, HeadOfAppend(replica.next > 0 ? replica.next : ShipsUpTo(to) + 1));
+}
+
+void ReplicationMachine::On(const NodeId& from, const FollowFrom& follow) {
+  if (!leads()) return Tell(from, Outdated{.promised = promise_});
+  Replica& replica = replicas_[from];
+  // Logs that share a place are the same up to there; of an epoch that this one lacks nothing is
+  // shared, so the part before it is tried.
+  const LogPlace end = epochs_.EndOf(follow.last.epoch, last_);
+  const Index common =
+      end.epoch == follow.last.epoch ? std::min(end.index, follow.last.index) : end.index;
+  if (common + 1 < first_) {
+    replica.next = 0;
+    return Do(SendSnapshot{.to = from});
+  }
+  replica.rewound = replica.shipping;
+  replica.next = common + 1;
+  ShipTo(from, replica);
+}
+
+// ---- acks
+
+void ReplicationMachine::On(const NodeId& from, const Stored& stored) {
+  const auto found = replicas_.find(from);
+  if (!leads() || stored.epoch != epochs_.last() || found == replicas_.end()) return;
+  if (stored.index > last_) return;
+  found->second.match = std::max(found->second.match, stored.index);
+  found->second.lease_from = std::max(found->second.lease_from, std::min(stored.lease_from, now_));
+  AdvanceAcked();
+}
+
+// Only from the batch on that opened the epoch: what came before is acked with it.
+void ReplicationMachine::AdvanceAcked() {
+  Index everywhere = stored_;
+  for (const Member& member : epochs_.group().sync_set) {
+    if (member.id != id_) everywhere = std::min(everywhere, MatchOf(member.id));
+  }
+  if (everywhere < opening_ || everywhere <= acked_) return;
+  acked_ = everywhere;
+  Do(AckedUpTo{.index = acked_});
+  for (auto& [to, replica] : replicas_) ShipTo(to, replica);
+}
+
+Uptime ReplicationMachine::LeaseUntil() const {
+  if (!serves()) return Uptime{0};
+  Uptime until = Uptime::max();
+  for (const Member& member : epochs_.group().sync_set) {
+    if (member.id == id_) continue;
+    const auto found = replicas_.find(member.id);
+    if (found == replicas_.end() || found->second.lease_from == Uptime{0}) return Uptime{0};
+    until = std::min(until, found->second.lease_from + timing_.lease * 9 / 10);
+  }
+  return until;
+}
+
+Index ReplicationMachine::MatchOf(const NodeId& replica) const {
+  const auto found = replicas_.find(replica);
+  return found == replicas_.end() ? 0 : found->second.match;
+}
+
+// A replica has promised an epoch to somebody else, and takes nothing of this one any more; perhaps
+// nothing came of it. An epoch above gets it back, unless its node is taking over.
+void ReplicationMachine::On(const NodeId& from, const Outdated& outdated) {
+  const Promise& promised = outdated.promised;
+  if (!leads() || campaign_ || replicas_.count(from) == 0) return;
+  if (promised.epoch < epochs_.last() || promised.primary == id_) return;
+  Campaign campaign{.sync_set = epochs_.group().sync_set, .again_with = promised.epoch + 1};
+  for (const Member& member : campaign.sync_set) campaign.asked.insert(member.id);
+  Begin(std::move(campaign));
+}
+
+}  // namespace holdfast
