@@ -62,6 +62,7 @@ enum class Home : uint8_t {
   kGroup,        // over all its keys at one instant, wherever they live: server/group.h
   kCursor,       // on the shard that owns the cursor's slot (SCAN)
   kEveryShard,   // on all; the replies are combined
+  kSubscribers,  // PUBLISH: wherever somebody listens; the replies are combined
   kLater,        // on the connection's own shard; unless it answers an error at once, the client
                  // waits for a reply that comes by LateReplies
   kTransaction,  // EXEC: where its queued commands run
@@ -82,21 +83,24 @@ enum CommandFlag : uint32_t {
   kNoAuth = 1U << 5,   // allowed before AUTH
   kLoading = 1U << 6,  // allowed while the data is being loaded
   kStale = 1U << 7,
-  kStock = 1U << 8,        // its first key is a SKU
-  kContainer = 1U << 9,    // only its subcommands run: "CONFIG" of "CONFIG|GET"
-  kEverywhere = 1U << 10,  // needs every slot, and nobody else at any of them
-  kImmediate = 1U << 11,   // runs within MULTI, too, instead of being queued
-  kSelects = 1U << 12,     // its argument is the database of what follows
-  kWatches = 1U << 13,     // its keys are watched from now on
-  kCopies = 1U << 14,      // logs values that its request does not carry
-  kNoMulti = 1U << 15,     // not within MULTI
-  kDebug = 1U << 19,       // behind enable-debug-command
+  kStock = 1U << 8,             // its first key is a SKU
+  kContainer = 1U << 9,         // only its subcommands run: "CONFIG" of "CONFIG|GET"
+  kEverywhere = 1U << 10,       // needs every slot, and nobody else at any of them
+  kImmediate = 1U << 11,        // runs within MULTI, too, instead of being queued
+  kSelects = 1U << 12,          // its argument is the database of what follows
+  kWatches = 1U << 13,          // its keys are watched from now on
+  kCopies = 1U << 14,           // logs values that its request does not carry
+  kNoMulti = 1U << 15,          // not within MULTI
+  kPushes = 1U << 16,           // answers by pushes, which CLIENT REPLY does not silence
+  kWhileSubscribed = 1U << 17,  // allowed to a RESP2 client that has subscribed
+  kDebug = 1U << 19,            // behind enable-debug-command
   // What follows is only told by COMMAND, for clients that know it from Redis.
   kNoScript = 1U << 20,   // about the connection or the server, so never part of a script
   kAllowBusy = 1U << 21,  // answered while a script runs
   kDangerous = 1U << 22,  // in the category of that name; kAdmin implies it
   kSkipSlowlog = 1U << 23,
   kOfAdmins = 1U << 24,  // in that category, without its flag
+  kPubSub = 1U << 25,
 };
 
 // Positions in the command line, as COMMAND shows them; last < 0 counts from the end.

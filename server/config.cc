@@ -59,7 +59,7 @@ Status JoinValues(const Written& written, const Directive& directive, std::strin
   }
   const std::string name(directive.name);
   if (written.values.empty()) return Mistake(written, name + ": the value is missing");
-  if (std::holds_alternative<ListField>(directive.field)) {
+  if (TakesWords(directive)) {
     for (const std::string& word : written.values) value += (value.empty() ? "" : " ") + word;
     return Status::Ok();
   }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/output_limit.h"
 #include "server/server_log_level.h"
 #include "storage/base/status.h"
 
@@ -47,6 +48,11 @@ struct Config {
   int64_t maxclients = 10000;
   int64_t maxmemory_clients = 0;  // bytes, 0: no limit
   int64_t client_buffer_limit = 32 * kMiB;
+  OutputLimits output_limits = {
+      OutputLimit{},
+      OutputLimit{256 * kMiB, 64 * kMiB, std::chrono::seconds{60}},
+      OutputLimit{32 * kMiB, 8 * kMiB, std::chrono::seconds{60}},
+  };
   int64_t client_query_buffer_limit = 128 * kMiB;
   int64_t proto_max_bulk_len = 64 * kMiB;
   int64_t group_bytes_max = 512 * kMiB;

@@ -73,6 +73,11 @@ constexpr Directive kDirectives[] = {
      MemoryField{&Config::client_buffer_limit, kMiB / 16, kBytesMax}, kRunning, kPlain,
      "Replies that may wait for one client behind what is being sent; above it the client is "
      "disconnected."},
+    {kClients, "client-output-buffer-limit", OutputLimitsField{&Config::output_limits}, kRunning,
+     kPlain,
+     "The same for a class of clients, in place of client-buffer-limit where it is not 0: bytes, "
+     "and fewer bytes that may wait for so many seconds. Of class pubsub is who has subscribed to "
+     "anything, of class normal everybody else; replicas are not known yet."},
     {kClients, "client-query-buffer-limit",
      MemoryField{&Config::client_query_buffer_limit, kMiB, kBytesMax}, kRunning, kPlain,
      "Bytes of one client's requests that may wait to be run. At least proto-max-bulk-len."},

@@ -7,6 +7,7 @@
 //   duration   900 (seconds)        yes-no    yes | no
 //   choice     one of the words     mode      octal, 700
 //   text       any bytes            list      words between blanks
+//   limits     class, memory, memory, seconds, as often as there are classes
 #pragma once
 
 #include <chrono>
@@ -56,8 +57,12 @@ struct TextField {
 struct ListField {
   std::vector<std::string> Config::*field;
 };
+// Any number of "class hard soft seconds"; classes that are not named stay as they are.
+struct OutputLimitsField {
+  OutputLimits Config::*field;
+};
 using DirectiveField = std::variant<IntegerField, MemoryField, SecondsField, ModeField, YesNoField,
-                                    ChoiceField, TextField, ListField>;
+                                    ChoiceField, TextField, ListField, OutputLimitsField>;
 
 struct Directive {
   enum class Change : uint8_t {
@@ -78,6 +83,12 @@ struct Directive {
   Trait trait = Trait::kPlain;
   std::string_view doc;  // one sentence or two
 };
+
+// Its value is several words.
+inline bool TakesWords(const Directive& directive) {
+  return std::holds_alternative<ListField>(directive.field) ||
+         std::holds_alternative<OutputLimitsField>(directive.field);
+}
 
 // In the order of the sample file.
 std::span<const Directive> Directives();

@@ -82,6 +82,58 @@ Status CheckRange(int64_t value, int64_t min, int64_t max) {
                          std::to_string(max) + " inclusive");
 }
 
+// ---- client-output-buffer-limit
+
+constexpr size_t kLimitWordsMax = 64;
+
+// As Redis 7.0 shows them; it reads "replica", too.
+constexpr std::string_view kOutputClasses[] = {"normal", "slave", "pubsub"};
+
+std::optional<size_t> OutputClassNamed(std::string_view word) {
+  if (EqualsIgnoreCase(word, "replica")) return static_cast<size_t>(OutputClass::kReplica);
+  for (size_t i = 0; i < std::size(kOutputClasses); ++i) {
+    if (EqualsIgnoreCase(word, kOutputClasses[i])) return i;
+  }
+  return std::nullopt;
+}
+
+// All of it or nothing; the errors are Redis'.
+Status ParseOutputLimits(std::string_view text, OutputLimits& limits) {
+  std::string unquoted;
+  std::vector<std::string_view> words;
+  const auto split = SplitInlineWords(text, kLimitWordsMax, unquoted, words);
+  if (split != InlineSplit::kSplit || words.empty() || words.size() % 4 != 0)
+    return Status::Invalid("Wrong number of arguments in buffer limit configuration.");
+  OutputLimits changed = limits;
+  for (size_t at = 0; at < words.size(); at += 4) {
+    const auto type = OutputClassNamed(words[at]);
+    if (!type)
+      return Status::Invalid("Invalid client class specified in buffer limit configuration.");
+    const auto hard = ParseMemory(words[at + 1]);
+    const auto soft = ParseMemory(words[at + 2]);
+    const auto seconds = ParseInt64(words[at + 3]);
+    if (!hard || !soft || *hard < 0 || *soft < 0 || !seconds || *seconds < 0 ||
+        *seconds > std::numeric_limits<int32_t>::max()) {
+      return Status::Invalid(
+          "Error in hard, soft or soft_seconds setting in buffer limit configuration.");
+    }
+    changed[*type] = {.hard = *hard, .soft = *soft, .soft_for = std::chrono::seconds{*seconds}};
+  }
+  limits = changed;
+  return Status::Ok();
+}
+
+template <typename BytesText>
+std::string OutputLimitsText(const OutputLimits& limits, BytesText bytes_text) {
+  std::string text;
+  for (size_t i = 0; i < limits.size(); ++i) {
+    if (i > 0) text += ' ';
+    text += std::string(kOutputClasses[i]) + ' ' + bytes_text(limits[i].hard) + ' ' +
+            bytes_text(limits[i].soft) + ' ' + std::to_string(limits[i].soft_for.count());
+  }
+  return text;
+}
+
 // Checks and stores one kind of value each.
 struct Setter {
   Config& config;
@@ -156,6 +208,9 @@ struct Setter {
     (config.*row.field).assign(words.begin(), words.end());
     return Status::Ok();
   }
+  Status operator()(const OutputLimitsField& row) const {
+    return ParseOutputLimits(value, config.*row.field);
+  }
 };
 
 struct Getter {
@@ -178,6 +233,9 @@ struct Getter {
     const auto& words = config.*row.field;
     return Joined(std::vector<std::string_view>(words.begin(), words.end()), " ");
   }
+  std::string operator()(const OutputLimitsField& row) const {
+    return OutputLimitsText(config.*row.field, [](int64_t bytes) { return std::to_string(bytes); });
+  }
 };
 
 struct Describer {
@@ -198,6 +256,7 @@ struct Describer {
   std::string operator()(const ChoiceField& row) const { return Joined(row.words, ", "); }
   std::string operator()(const TextField&) const { return "text"; }
   std::string operator()(const ListField&) const { return "list of words"; }
+  std::string operator()(const OutputLimitsField&) const { return "class memory memory seconds"; }
 };
 
 // So that SplitInlineWords reads back the same bytes.
@@ -242,6 +301,8 @@ std::string ConfigLine(const Directive& directive, const Config& config) {
   std::string value = Get(directive, config);
   if (const auto* memory = std::get_if<MemoryField>(&directive.field)) {
     value = MemoryText(config.*memory->field);
+  } else if (const auto* limits = std::get_if<OutputLimitsField>(&directive.field)) {
+    value = OutputLimitsText(config.*limits->field, MemoryText);
   } else if (std::holds_alternative<TextField>(directive.field) && NeedsQuotes(value)) {
     value = Quoted(value);
   }

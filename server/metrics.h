@@ -36,6 +36,8 @@ struct alignas(64) ShardMetrics {
   Counter clients;               // now
   Counter client_bytes;          // now, of their requests and replies
   Counter client_bytes_largest;  // now, of the one that holds the most
+  Counter subscriptions;         // now, of its clients; 0: no message is sent here
+  Counter pubsub_clients;        // now, with a subscription
   Counter net_input_bytes;
   Counter net_output_bytes;
   Counter error_replies;

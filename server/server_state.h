@@ -14,6 +14,7 @@
 #include "server/latency_monitor.h"
 #include "server/load_progress.h"
 #include "server/metrics.h"
+#include "server/name_counts.h"
 #include "server/shard/shard_map.h"
 #include "server/shared_config.h"
 #include "server/slow_log.h"
@@ -45,7 +46,9 @@ struct ServerState {
   SlowLog slow_log;
   LatencyMonitor latency;
   ClientPause pause;
-  std::atomic<int> monitors{0};    // connections that are shown every command
+  std::atomic<int> monitors{0};  // connections that are shown every command
+  NameCounts channels;           // that have a subscriber
+  NameCounts patterns;
   std::atomic<bool> sweeps{true};  // DEBUG SET-ACTIVE-EXPIRE
 
   std::string run_id;  // 40 hex digits, of this process

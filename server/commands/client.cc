@@ -30,6 +30,7 @@ int64_t SecondsBetween(UnixMs from, UnixMs to) {
 std::string FlagsOf(const Client& client) {
   std::string flags;
   if (client.monitor) flags += 'O';
+  if (client.subscriptions != nullptr) flags += 'P';
   if (client.postponed) flags += 'b';
   if (client.close_after_replies) flags += 'c';
   if (client.unix_socket) flags += 'U';
@@ -37,17 +38,20 @@ std::string FlagsOf(const Client& client) {
   return flags.empty() ? "N" : flags;
 }
 
-// Redis' fields in Redis' order, for programs read them by name; what does not exist here (pub/sub,
-// argument memory) shows as there when it is not used.
+// Redis' fields in Redis' order, for programs read them by name; what does not exist here (sharded
+// channels, argument memory) shows as there when it is not used.
 std::string DescribeClient(const Client& client, UnixMs now) {
-  const size_t memory = sizeof(Client) + client.query_bytes + client.replies.bytes();
+  const Subscriptions* const listens = client.subscriptions.get();
+  const size_t memory = sizeof(Client) + client.query_bytes + client.replies.bytes() +
+                        (listens != nullptr ? listens->bytes : 0);
   return fmt::format(
-      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 "
+      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub=0 "
       "multi={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={} "
       "tot-mem={} events=r cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}\n",
       client.id, client.address, client.local_address, client.descriptor, client.name,
       SecondsBetween(client.connected_at, now), SecondsBetween(client.last_seen, now),
-      FlagsOf(client), client.db,
+      FlagsOf(client), client.db, listens != nullptr ? listens->channels.size() : 0,
+      listens != nullptr ? listens->patterns.size() : 0,
       client.transaction != nullptr ? static_cast<int64_t>(client.transaction->commands) : -1,
       client.query_bytes, client.replies.awaited(), client.replies.bytes(), memory,
       client.last_command != nullptr ? LowerCased(client.last_command->name) : "NULL",
@@ -56,15 +60,22 @@ std::string DescribeClient(const Client& client, UnixMs now) {
 
 // ---- filters
 
-enum class TypeFilter : uint8_t { kAny, kNormal, kOther };
+enum class TypeFilter : uint8_t { kAny, kNormal, kPubSub, kOther };
 
-// Every connection is a normal one; the other types are known and empty.
+// The other types are known and empty.
 std::optional<TypeFilter> ParseType(std::string_view word) {
   if (EqualsIgnoreCase(word, "normal")) return TypeFilter::kNormal;
-  for (const std::string_view other : {"master", "replica", "slave", "pubsub"}) {
+  if (EqualsIgnoreCase(word, "pubsub")) return TypeFilter::kPubSub;
+  for (const std::string_view other : {"master", "replica", "slave"}) {
     if (EqualsIgnoreCase(word, other)) return TypeFilter::kOther;
   }
   return std::nullopt;
+}
+
+bool IsOfType(const Client& client, TypeFilter type) {
+  const bool subscribed = client.subscriptions != nullptr;
+  return type == TypeFilter::kAny ||
+         type == (subscribed ? TypeFilter::kPubSub : TypeFilter::kNormal);
 }
 
 std::string UnknownType(std::string_view word) {
@@ -79,7 +90,7 @@ struct ListFilter {
   std::string error;
 
   bool Lets(const Client& client) const {
-    if (type == TypeFilter::kOther) return false;
+    if (!IsOfType(client, type)) return false;
     return !ids || std::ranges::find(*ids, client.id) != ids->end();
   }
 };
@@ -150,7 +161,7 @@ struct KillFilter {
 
   bool Hits(const Client& client, uint64_t asking) const {
     if (skip_me && client.id == asking) return false;
-    if (type == TypeFilter::kOther || (id && *id != client.id)) return false;
+    if (!IsOfType(client, type) || (id && *id != client.id)) return false;
     if (address && *address != client.address) return false;
     return !local_address || *local_address == client.local_address;
   }

@@ -54,6 +54,7 @@ constexpr FlagWord kFlagWords[] = {
     {kStale, "stale"},          {kFast, "fast"},
     {kNoAuth, "no_auth"},       {kSkipSlowlog, "skip_slowlog"},
     {kAllowBusy, "allow_busy"}, {kNoMulti, "no_multi"},
+    {kPubSub, "pubsub"},
 };
 
 std::vector<std::string> FlagsOf(const CommandSpec& row) {
@@ -69,6 +70,7 @@ std::string_view CategoryOf(const CommandSpec& row) {
   const bool only_contains = (row.flags & kContainer) != 0 && row.run == nullptr;
   if (only_contains) return {};
   if (!row.category.empty()) return row.category;
+  if (row.group == "pubsub") return (row.flags & kPubSub) != 0 ? row.group : std::string_view{};
   if (row.group == "generic") return "keyspace";
   if (row.group == "transactions") return "transaction";
   return row.group == "server" ? std::string_view{} : row.group;

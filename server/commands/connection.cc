@@ -48,7 +48,14 @@ bool MayBe(const CommandContext& ctx, std::string_view user, std::string_view pa
 
 void CmdPing(CommandContext& ctx, Args args) {
   if (args.size() > 2) return ctx.reply.Error("ERR wrong number of arguments for 'ping' command");
-  if (args.size() == 2) return ctx.reply.Bulk(args[1]);
+  const std::string_view message = args.size() == 2 ? args[1] : std::string_view();
+  // Among messages an answer must look like one.
+  if (ctx.client->subscriptions != nullptr && ctx.client->resp == RespVersion::kResp2) {
+    ctx.reply.Array(2);
+    ctx.reply.Bulk("pong");
+    return ctx.reply.Bulk(message);
+  }
+  if (args.size() == 2) return ctx.reply.Bulk(message);
   ctx.reply.Raw(kPongReply);
 }
 
@@ -69,6 +76,7 @@ void CmdReset(CommandContext& ctx, Args) {
   client.authenticated = !ctx.shard.RequiresAuth();
   client.replies.SetVoice(ReplyQueue::Voice::kOn);
   ctx.router.observers().SetMonitor(client, false);
+  ctx.router.channels().Leave(client);
   ctx.reply.SimpleString("RESET");
 }
 
@@ -188,7 +196,7 @@ constexpr CommandSpec kCommands[] = {
     {.name = "PING",
      .run = CmdPing,
      .arity = -1,
-     .flags = kFast,
+     .flags = kFast | kWhileSubscribed,
      .home = Home::kClient,
      .group = "connection",
      .since = "0.1.0",
@@ -233,7 +241,7 @@ constexpr CommandSpec kCommands[] = {
     {.name = "RESET",
      .run = CmdReset,
      .arity = 1,
-     .flags = kBeforeAnything | kImmediate,
+     .flags = kBeforeAnything | kImmediate | kWhileSubscribed,
      .home = Home::kClient,
      .group = "connection",
      .since = "0.1.0",
@@ -242,7 +250,7 @@ constexpr CommandSpec kCommands[] = {
     {.name = "QUIT",
      .run = CmdQuit,
      .arity = -1,
-     .flags = kBeforeAnything | kImmediate,
+     .flags = kBeforeAnything | kImmediate | kWhileSubscribed,
      .home = Home::kClient,
      .group = "connection",
      .since = "0.1.0",

@@ -83,6 +83,7 @@ void WriteClients(const CommandContext& ctx, FieldWriter& field) {
   field("connected_clients", ctx.shard.server().Sum(&ShardMetrics::clients));
   field("maxclients", ctx.shard.config().maxclients);
   field("blocked_clients", 0);  // no command blocks
+  field("pubsub_clients", ctx.shard.server().Sum(&ShardMetrics::pubsub_clients));
 }
 
 void WriteMemory(const CommandContext& ctx, FieldWriter& field) {
@@ -167,6 +168,8 @@ void WriteStats(const CommandContext& ctx, FieldWriter& field) {
   field("evicted_keys", 0);
   field("keyspace_hits", server.Sum(&ShardMetrics::keyspace_hits));
   field("keyspace_misses", server.Sum(&ShardMetrics::keyspace_misses));
+  field("pubsub_channels", server.channels.distinct());
+  field("pubsub_patterns", server.patterns.distinct());
   field("total_error_replies", server.Sum(&ShardMetrics::error_replies));
   field("protocol_errors", server.Sum(&ShardMetrics::protocol_errors));
 }

@@ -13,7 +13,7 @@ std::span<const std::span<const CommandSpec>> CommandTables() {
       DatabaseCommands(), TransactionCommands(),   ConnectionCommands(),  ClientCommands(),
       ConfigCommands(),   CommandDocsCommands(),   InfoCommands(),        ClientControlCommands(),
       MemoryCommands(),   FunctionCommands(),      PersistenceCommands(), SlowlogCommands(),
-      LatencyCommands(),  MonitorCommands(),       DebugCommands(),
+      LatencyCommands(),  MonitorCommands(),       DebugCommands(),       PubSubCommands(),
   };
   return kTables;
 }

@@ -56,14 +56,17 @@ bool IsHttp(std::string_view word) {
   return EqualsIgnoreCase(word, "POST") || EqualsIgnoreCase(word, "Host:");
 }
 
-// EXEC does if anything that it would run does.
+// For CLIENT PAUSE, which counts PUBLISH. EXEC does if anything that it would run does.
 bool Writes(const Client& client, const CommandSpec& command) {
-  if (command.home != Home::kTransaction) return (command.flags & kWrite) != 0;
+  const auto is_one = [](const CommandSpec& row) {
+    return (row.flags & kWrite) != 0 || row.home == Home::kSubscribers;
+  };
+  if (command.home != Home::kTransaction) return is_one(command);
   if (client.transaction == nullptr) return false;
   TransactionReader reader(client.transaction->requests, client.db);
   QueuedCommand queued;
   while (reader.Next(queued)) {
-    if ((queued.command->flags & kWrite) != 0) return true;
+    if (is_one(*queued.command)) return true;
   }
   return false;
 }
@@ -318,16 +321,26 @@ void Connection::OnReplies() {
   if (closing_) return;
   Flush();
   if (closing_) return;
-  // What is on its way counts as taken: one reply may be as large as a value.
-  const size_t held = client_.replies.bytes();
-  if (held > static_cast<size_t>(loop_.router().shard().config().client_buffer_limit)) {
-    LogWarning("Closing client {}: it does not read its replies (client-buffer-limit)",
-               client_.address);
-    return Close();
-  }
+  if (CloseIfOverLimit()) return;
   if (!reading_ && !stopped_ && !pending_.empty()) return loop_.ResumeLater(*this);
   UpdateReading();
   CloseIfDone();
+}
+
+bool Connection::CloseIfOverLimit() {
+  const Shard& shard = loop_.router().shard();
+  // What is on its way counts as taken: one reply may be as large as a value.
+  const size_t held = client_.replies.bytes();
+  const bool is_over = client_.overflowed ||
+                       held > static_cast<size_t>(HardLimitOf(shard.config(), client_)) ||
+                       soft_limit_.IsOver(shard.config().output_limits[OutputClassOf(client_)],
+                                          held, shard.now().now);
+  if (!is_over) return false;
+  LogWarning("Closing client {}: it does not read its replies ({})", client_.address,
+             client_.subscriptions != nullptr ? "client-output-buffer-limit pubsub"
+                                              : "client-buffer-limit");
+  Close();
+  return true;
 }
 
 // Nothing more will be asked and nothing more is owed. (What is left in pending_ when nothing holds

@@ -13,6 +13,7 @@
 
 #include "protocol/resp_parser.h"
 #include "server/net/read_buffer.h"
+#include "server/output_limit.h"
 #include "server/shard/client.h"
 #include "server/shard/request.h"
 
@@ -36,6 +37,8 @@ class Connection final : public ClientSink {
   void EndPostponed();
   bool drained() const { return !writing_ && !to_resume && client_.replies.empty(); }
   void Close();
+  // True: too much waits for it, or has for too long.
+  bool CloseIfOverLimit();
 
   // The log's queue is over its bound, or no longer: sockets wait.
   void Hold();
@@ -46,8 +49,9 @@ class Connection final : public ClientSink {
   // What it holds of requests and replies.
   size_t BufferBytes() const {
     const size_t queued = client_.transaction ? client_.transaction->requests.size() : 0;
+    const size_t listens = client_.subscriptions ? client_.subscriptions->bytes : 0;
     return pending_.size() + client_.replies.bytes() + unsent_.size() + queued +
-           client_.watched.size() * sizeof(Slot);
+           client_.watched.size() * sizeof(Slot) + listens + client_.stalled.size();
   }
 
   // In the loop's list of open connections, and in the one of those to resume.
@@ -94,6 +98,7 @@ class Connection final : public ClientSink {
   ReadBuffer pending_;  // what was read and not yet executed
   uv_write_t write_{};
   std::string unsent_;  // on its way by write_
+  SoftLimitWatch soft_limit_;
 };
 
 }  // namespace holdfast

@@ -171,7 +171,7 @@ void EventLoop::WatchClients() {
   Connection* largest = nullptr;
   for (Connection* at = connections_; at != nullptr;) {
     Connection* next = at->next;
-    if (!CloseIfIdle(*at)) {
+    if (!CloseIfIdle(*at) && !at->CloseIfOverLimit()) {
       bytes += at->BufferBytes();
       const bool candidate = !at->client().no_evict;
       if (candidate && (largest == nullptr || at->BufferBytes() > largest->BufferBytes()))
@@ -196,8 +196,9 @@ void EventLoop::WatchClients() {
 bool EventLoop::CloseIfIdle(Connection& connection) {
   const auto timeout = shard_.config().timeout;
   const Client& client = connection.client();
-  // Who is still owed an answer is not idle, nor is who waits for the end of a pause.
-  if (timeout.count() == 0 || !connection.drained() || client.postponed) return false;
+  // Who is still owed an answer is not idle, nor is who waits for the end of a pause, or listens.
+  if (timeout.count() == 0 || !connection.drained() || client.postponed || client.subscriptions)
+    return false;
   if (shard_.now().now - client.last_seen < timeout) return false;
   LogVerbose("Closing idle client {}", client.address);
   connection.Close();

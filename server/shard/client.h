@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "protocol/resp_writer.h"
+#include "server/config.h"
 #include "server/shard/reply_queue.h"
+#include "server/shard/subscriptions.h"
 #include "storage/base/server_time.h"
 #include "storage/base/slot.h"
 #include "storage/core/mutation.h"
@@ -31,7 +33,8 @@ struct Gather {
 struct Transaction {
   std::string requests;  // the queued commands, packed as in a letter
   size_t commands = 0;
-  bool broken = false;  // a command was refused while it was queued: EXEC runs none
+  bool broken = false;     // a command was refused while it was queued: EXEC runs none
+  bool publishes = false;  // one of them is a PUBLISH
 };
 
 // The way back to whoever owns the socket (server/net) or plays it (tests).
@@ -59,13 +62,18 @@ struct Client {
   std::unique_ptr<Gather> gather;    // a barrier: nothing is dispatched until it is whole
   std::unique_ptr<Transaction> transaction;
   std::vector<Slot> watched;  // of its WATCHed keys, in no order; what they are: Watches
-  bool dirty = false;         // in the shard's list for the end of this turn
-  bool gated = false;         // in the shard's list of those that wait for an ack
-  bool postponed = false;     // its next request waits for the end of CLIENT PAUSE
-  bool monitor = false;       // is shown every command
-  bool no_evict = false;      // maxmemory-clients passes it over
-  bool local = false;         // from this machine
+  std::unique_ptr<Subscriptions> subscriptions;  // null: none
+  size_t publishing = 0;                         // awaited replies that only count receivers
+  // A PUBLISH, packed as in a letter, that waits for what was asked before it; empty: none.
+  std::string stalled;
+  bool dirty = false;      // in the shard's list for the end of this turn
+  bool gated = false;      // in the shard's list of those that wait for an ack
+  bool postponed = false;  // its next request waits for the end of CLIENT PAUSE
+  bool monitor = false;    // is shown every command
+  bool no_evict = false;   // maxmemory-clients passes it over
+  bool local = false;      // from this machine
   bool unix_socket = false;
+  bool overflowed = false;  // more was published to it than may wait: it is to be closed
 
   std::string name;
   std::string library_name;
@@ -78,7 +86,21 @@ struct Client {
   const CommandSpec* last_command = nullptr;
   size_t query_bytes = 0;  // read and not yet parsed
 
-  bool blocked() const { return gather != nullptr || close_after_replies || postponed; }
+  bool blocked() const {
+    return gather != nullptr || close_after_replies || postponed || !stalled.empty();
+  }
 };
+
+// As client-output-buffer-limit names it.
+inline size_t OutputClassOf(const Client& client) {
+  return static_cast<size_t>(client.subscriptions != nullptr ? OutputClass::kPubSub
+                                                             : OutputClass::kNormal);
+}
+
+// Bytes that may wait for it.
+inline int64_t HardLimitOf(const Config& config, const Client& client) {
+  const OutputLimit& limit = config.output_limits[OutputClassOf(client)];
+  return limit.hard > 0 ? limit.hard : config.client_buffer_limit;
+}
 
 }  // namespace holdfast

@@ -53,6 +53,7 @@ void Groups::StartTransaction(Client& client, Transaction& transaction) {
                                              .is_transaction = true,
                                              .watches = !client.watched.empty(),
                                              .bytes = std::move(transaction.requests)});
+  if (transaction.publishes) group->client_gate = router_.channels().GateOf(client);
   SlotNeeds needs;
   needs.Add(client.watched);
   TransactionReader reader(group->bytes, client.db);
@@ -342,11 +343,20 @@ void Groups::Conclude(Group& group) {
     shard_.PushOfGroup(ended->pending);
   }
   const TurnStamp gate = std::max(stamp, shard_.StampFor(ended->gate));
+  if (!ended->watches_broken) SendMessages(*ended, std::max(gate, ended->client_gate));
   router_.Respond(
       {.to = {.client = ended->client, .ticket = ended->ticket, .part = 0, .shard = shard_.id()},
        .gate = gate},
       reply);
   finishing_.push_back({.client = ended->client, .stamp = stamp, .parts = std::move(ended->parts)});
+}
+
+// Of its PUBLISHes, now that their gate is known.
+void Groups::SendMessages(const Group& group, TurnStamp gate) {
+  for (const Step& step : group.steps) {
+    if (step.command->home == Home::kSubscribers)
+      router_.channels().Broadcast(step.words[1], step.words[2], gate);
+  }
 }
 
 void Groups::SendFinishes() {

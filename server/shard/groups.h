@@ -86,6 +86,7 @@ class Groups {
     GatheredKeys gathered = {};
     Shard::Pending pending = {};  // the group's mutations
     Index gate = 0;               // of what it read
+    TurnStamp client_gate = 0;    // of what the client asked for before, where it publishes
   };
 
   void Begin(std::unique_ptr<Group> group, const SlotNeeds& needs);
@@ -98,6 +99,7 @@ class Groups {
   bool IsOverShards(const Step& step) const;
   void RunHere(Group& group, size_t number);
   void SendParts(Group& group, size_t number);
+  void SendMessages(const Group& group, TurnStamp gate);
   void GatherFor(Group& group, const Step& step);
   void Decide(Group& group, Step& step);
   void FinishStep(Group& group, Step& step);

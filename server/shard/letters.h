@@ -64,6 +64,9 @@ enum class ResponseKind : uint8_t {
   kGrant,      // the slots are held
   kGathered,   // dumps of keys
   kPerformed,  // a reply, and the mutations behind it
+  // Of server/shard/channels.h; here `to` names a shard, and a publication by its ticket.
+  kMessage,   // for the subscribers there
+  kReceived,  // by how many
 };
 
 struct ResponseHeader {

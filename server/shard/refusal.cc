@@ -77,6 +77,12 @@ std::string RefusalOf(const Client& client, const CommandSpec* command, Args wor
   if (!client.authenticated && (command->flags & kNoAuth) == 0 && !config.requirepass.empty()) {
     return "NOAUTH Authentication required.";
   }
+  const bool in_pushes_only = client.subscriptions != nullptr && client.resp == RespVersion::kResp2;
+  if (in_pushes_only && (command->flags & kWhileSubscribed) == 0) {
+    return "ERR Can't execute '" + LowerCased(command->name) +
+           "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
+           "context";
+  }
   if (reasons.loading && !RunsWhileLoading(*command))
     return "LOADING Redis is loading the dataset in memory";
   return {};

@@ -36,13 +36,21 @@ bool ReplyQueue::Silent() {
   return true;
 }
 
-void ReplyQueue::Append(std::string_view bytes) {
-  tail() += bytes;
-  if (!segments_.empty()) segment_bytes_ += bytes.size();
+void ReplyQueue::Append(std::string_view bytes, TurnStamp stamp) {
+  std::string& written = tail();
+  const size_t mark = written.size();
+  written += bytes;
+  Hold(mark, stamp);
 }
 
 void ReplyQueue::Seal(size_t mark, TurnStamp stamp) {
+  latest_stamp_ = std::max(latest_stamp_, stamp);
   if (Silent()) return tail().resize(mark);
+  Hold(mark, stamp);
+}
+
+// What stands in the tail behind `mark` waits for `stamp`.
+void ReplyQueue::Hold(size_t mark, TurnStamp stamp) {
   if (stamp == 0 && segments_.empty()) return;
   segment_bytes_ += tail().size() - mark;
   if (stamp == 0) return;
@@ -77,6 +85,7 @@ void ReplyQueue::Fulfil(Ticket ticket, std::string_view bytes, Index gate) {
   Invariant(at != segments_.end());
   Invariant(at->ticket == ticket && at->state == Segment::State::kAwaited);
   at->state = Segment::State::kIndexed;
+  latest_index_ = std::max(latest_index_, gate);
   at->gate = at->silent ? 0 : gate;
   if (at->silent) bytes = {};
   at->bytes = bytes;

@@ -54,8 +54,13 @@ class ReplyQueue {
   };
   void SetVoice(Voice voice);
 
-  // What is no reply to a request (MONITOR): nobody waits for it, no silence counts it.
-  void Append(std::string_view bytes);
+  // What is no reply to a request (MONITOR, a message): no silence counts it. It waits for `stamp`.
+  void Append(std::string_view bytes, TurnStamp stamp = 0);
+
+  // The latest that any reply so far waited for, silenced or not, here and by indexes from other
+  // shards. Whoever is told only what follows from them all waits for both.
+  TurnStamp latest_stamp() const { return latest_stamp_; }
+  Index latest_index() const { return latest_index_; }
 
   // Bytes that may leave. The socket's owner takes them off the front by Consume.
   std::string_view ready() const { return std::string_view(ready_).substr(sent_); }
@@ -83,6 +88,7 @@ class ReplyQueue {
 
   // Is the reply that is being placed now to be dropped? Counts it.
   bool Silent();
+  void Hold(size_t mark, TurnStamp stamp);
 
   std::string ready_;
   size_t sent_ = 0;  // front of ready_ that has left
@@ -93,6 +99,8 @@ class ReplyQueue {
   size_t awaited_ = 0;
   size_t awaited_request_bytes_ = 0;
   size_t segment_bytes_ = 0;
+  TurnStamp latest_stamp_ = 0;
+  Index latest_index_ = 0;
   size_t recent_reply_bytes_ = kAwaitedBytes / kAwaitedAtFirst;
 
   static constexpr size_t kAwaitedBytes = size_t{4} << 20;  // in flight, as far as can be foreseen

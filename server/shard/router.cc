@@ -32,6 +32,7 @@ Router::Router(Shard& shard, Post& post)
       groups_(*this, shard),
       transactions_(*this, shard, groups_),
       observers_(*this, shard),
+      channels_(*this, shard),
       snapshot_walk_(*this, shard),
       late_replies_(*this),
       outboxes_(static_cast<size_t>(shard.server().map.shards())) {}
@@ -44,6 +45,7 @@ void Router::Add(Client& client) {
 void Router::Remove(Client& client) {
   transactions_.Leave(client);
   observers_.SetMonitor(client, false);
+  channels_.Leave(client);
   clients_.erase(client.id);
   std::erase(dirty_, &client);
   std::erase(gated_, &client);
@@ -91,6 +93,9 @@ void Router::Execute(Client& client, const Request& request) {
   if (client.transaction != nullptr && (command->flags & kImmediate) == 0) {
     return transactions_.Queue(client, *command, words);
   }
+  if (channels_.MustWait(client, *command)) {
+    return AppendRequest(client.stalled, HeaderOf(client, *command), words);
+  }
   Dispatch(client, request);
   if (shard_.BatchIsFull()) EndTurn();
 }
@@ -117,6 +122,8 @@ void Router::Dispatch(Client& client, const Request& request) {
       return RouteGroup(client, request);
     case Home::kEveryShard:
       return SpreadShards(client, command, words);
+    case Home::kSubscribers:
+      return channels_.Publish(client, command, words);
     case Home::kTransaction:
       transactions_.Execute(client, command);
       return observers_.Ran(HeaderOf(client, command), words, {});
@@ -146,6 +153,12 @@ RequestHeader Router::HeaderOf(const Client& client, const CommandSpec& command)
 }
 
 void Router::RunOnClient(Client& client, const CommandSpec& command, Args words) {
+  if ((command.flags & kPushes) != 0) {
+    std::string pushes;
+    Run(HeaderOf(client, command), &client, words, pushes);
+    SealReply(client, client.replies.tail().size(), 0);  // for CLIENT REPLY SKIP it counts
+    return Push(client, pushes);
+  }
   std::string& out = client.replies.tail();
   const size_t mark = out.size();
   const Outcome outcome = Run(HeaderOf(client, command), &client, words, out);
@@ -348,8 +361,8 @@ void Router::SealReply(Client& client, size_t mark, TurnStamp gate) {
   MarkDirty(client);
 }
 
-void Router::Push(Client& client, std::string_view bytes) {
-  client.replies.Append(bytes);
+void Router::Push(Client& client, std::string_view bytes, TurnStamp gate) {
+  client.replies.Append(bytes, shard_.gate().Acked(gate) ? 0 : gate);
   MarkDirty(client);
 }
 

@@ -23,6 +23,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "server/command.h"
+#include "server/shard/channels.h"
 #include "server/shard/client.h"
 #include "server/shard/group_part.h"
 #include "server/shard/groups.h"
@@ -68,9 +69,10 @@ class Router {
 
   Transactions& transactions() { return transactions_; }
   Observers& observers() { return observers_; }
+  Channels& channels() { return channels_; }
   LateReplies& late_replies() { return late_replies_; }
   // Sends the client what is no reply.
-  void Push(Client& client, std::string_view bytes);
+  void Push(Client& client, std::string_view bytes, TurnStamp gate = 0);
 
   // What another shard (or this one, a turn ago) sent. Its requests are served in order, as many a
   // turn as their replies' size allows.
@@ -132,6 +134,7 @@ class Router {
   void RetryVisits();
   void ServeInbox();
   void DeliverResponses(std::string_view responses);
+  void ResumeStalled(Client& client);
   void FinishPart(Client& client, const ResponseHeader& header, std::string_view reply);
   void MarkDirty(Client& client);
 
@@ -141,6 +144,7 @@ class Router {
   Groups groups_;
   Transactions transactions_;
   Observers observers_;
+  Channels channels_;
   SnapshotWalk snapshot_walk_;
   LateReplies late_replies_;
   absl::flat_hash_map<uint64_t, Client*> clients_;

@@ -195,6 +195,12 @@ void Router::DeliverResponses(std::string_view responses) {
       case ResponseKind::kPerformed:
         groups_.OnPerformed(header, reply);
         break;
+      case ResponseKind::kMessage:
+        channels_.OnMessage(header, reply);
+        break;
+      case ResponseKind::kReceived:
+        channels_.OnReceived(header, reply);
+        break;
     }
   }
 }
@@ -205,9 +211,24 @@ void Router::TakeReply(const ResponseHeader& header, std::string_view reply) {
   MarkDirty(*client);
   if (header.to.part == kWholeReply) {
     client->replies.Fulfil(header.to.ticket, reply, header.gate);
+    if (!client->stalled.empty()) ResumeStalled(*client);
   } else {
     FinishPart(*client, header, reply);
   }
+}
+
+// What the stalled request waited for may be there.
+void Router::ResumeStalled(Client& client) {
+  if (client.replies.awaited() > client.publishing) return;
+  const uint64_t id = client.id;
+  const std::string packed = std::exchange(client.stalled, {});
+  std::string_view rest = packed;
+  std::vector<std::string_view> words;
+  TakeRequest(rest, words);
+  Dispatch(client, Read(words));
+  // A transaction may end its own client.
+  const bool is_there = FindClient(id) != nullptr;
+  if (is_there && !client.blocked()) client.sink->OnResume();
 }
 
 void Router::FinishPart(Client& client, const ResponseHeader& header, std::string_view reply) {

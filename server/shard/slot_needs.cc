@@ -39,6 +39,7 @@ SlotNeeds SlotsOf(const CommandSpec& command, Args words) {
     case Home::kLater:
     case Home::kTransaction:
     case Home::kEveryShard:
+    case Home::kSubscribers:
       break;
     case Home::kCursor:
       needs.slots.push_back(SlotOfRequest(command, words));

@@ -89,6 +89,7 @@ void Transactions::Queue(Client& client, const CommandSpec& command, Args words)
   const RequestHeader header{.from = {}, .command = &command, .db = 0, .resp_version = 0};
   AppendRequest(transaction.requests, header, words);
   ++transaction.commands;
+  transaction.publishes |= command.home == Home::kSubscribers;
   if (transaction.requests.size() > static_cast<size_t>(shard_.config().proto_max_bulk_len)) {
     transaction.requests = {};
     transaction.broken = true;
@@ -138,8 +139,9 @@ bool Transactions::IsReadyHere(const Transaction& transaction, const SlotNeeds& 
   const bool alone = map.shards() == 1;
   while (!alone && reader.Next(queued)) {
     const Home home = queued.command->home;
-    const bool has_home =
-        home == Home::kClient || !SlotsOf(*queued.command, queued.words).slots.empty();
+    const bool has_home = home == Home::kClient ||
+                          (home == Home::kSubscribers && router_.channels().OnlyHere()) ||
+                          !SlotsOf(*queued.command, queued.words).slots.empty();
     if (!has_home) return false;  // it asks every shard
   }
   if (needs.everywhere && !(alone && shard_.locks().idle())) return false;
@@ -167,7 +169,8 @@ void Transactions::RunHere(Client& client, const Transaction& transaction) {
   std::string& out = client.replies.tail();
   const size_t mark = out.size();
   RespWriter(out, client.resp).Array(transaction.commands);
-  TurnStamp gate = 0;
+  TurnStamp gate = transaction.publishes ? router_.channels().GateOf(client) : 0;
+  std::vector<std::pair<std::string_view, std::string_view>> published;
   const size_t bytes_before = shard_.pending_bytes();
   TransactionReader reader(transaction.requests, client.db);
   QueuedCommand queued;
@@ -188,12 +191,16 @@ void Transactions::RunHere(Client& client, const Transaction& transaction) {
     if (left && queued.command->home == Home::kClient) continue;
     const size_t before = out.size();
     gate = std::max(gate, router_.RunWhole(header, client, queued.words, out));
+    if (queued.command->home == Home::kSubscribers)
+      published.emplace_back(queued.words[1], queued.words[2]);
     if (out.size() - mark >= kReplyBytesMax) {
       out.resize(before);
       RespWriter(out, client.resp).Error(kReplyTooLarge);
     }
   }
   if (router_.FindClient(client.id) != nullptr) router_.SealReply(client, mark, gate);
+  for (const auto& [channel, message] : published)
+    router_.channels().Broadcast(channel, message, gate);
 }
 
 }  // namespace holdfast

@@ -3,59 +3,14 @@
 
 #include <gtest/gtest.h>
 
-#include "storage/base/slot.h"
-#include "storage/memory_log.h"
-#include "tests/sim/cluster.h"
+#include "tests/unit/shard/cluster_fixture.h"
 
 namespace holdfast {
 namespace {
 
-class RouterTest : public testing::Test {
+class RouterTest : public ClusterTest {
  protected:
-  explicit RouterTest(int shards = 3)
-      : log_({.history = {}, .fatal = [](const Status&) {}}),
-        cluster_(shards, log_, HashSeed{1}, Config{}, FromUnixMs(1'795'288'322'993)) {}
-
-  // A key that lives on `shard`.
-  std::string KeyOn(int shard, const std::string& name) {
-    for (int i = 0;; ++i) {
-      const std::string key = name + std::to_string(i);
-      if (cluster_.state().map.OwnerOf(SlotOf(key)) == shard) return key;
-    }
-  }
-
-  void Turn() {
-    for (int shard = 0; shard < cluster_.shards(); ++shard) {
-      for (int from = 0; from < cluster_.shards(); ++from) {
-        while (cluster_.Deliver(from, shard)) {
-        }
-      }
-      cluster_.Work(shard);
-      cluster_.EndTurn(shard);
-    }
-  }
-  void Turns() {
-    for (int i = 0; i < 6; ++i) Turn();
-  }
-  void SyncLog() {
-    while (log_.Step()) {
-    }
-    log_.Sync();
-    for (int shard = 0; shard < cluster_.shards(); ++shard) cluster_.Wake(shard);
-  }
-  std::string Settled(SimClient& client) {
-    Turns();
-    SyncLog();
-    Turns();
-    SyncLog();
-    return std::exchange(client.received, {});
-  }
-  bool Send(SimClient& client, std::string_view line) {
-    return cluster_.Execute(client, Words(line));
-  }
-
-  MemoryLog log_;
-  Cluster cluster_;
+  using ClusterTest::ClusterTest;
 };
 
 TEST_F(RouterTest, AStockReplyLeavesOnlyWhenItsEffectIsDurable) {
