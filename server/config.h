@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/event_flags.h"
 #include "server/output_limit.h"
 #include "server/server_log_level.h"
 #include "storage/base/status.h"
@@ -89,6 +90,7 @@ struct Config {
   int64_t slowlog_log_slower_than = 10000;  // microseconds; -1: never
   int64_t slowlog_max_len = 128;
   int64_t latency_monitor_threshold = 0;  // milliseconds; 0: off
+  uint32_t notify_keyspace_events = 0;    // EventFlags
   Access enable_debug_command = Access::kNo;
 };
 

@@ -164,6 +164,11 @@ constexpr Directive kDirectives[] = {
      IntegerField{&Config::latency_monitor_threshold, 0, kMillisecondsMax}, kRunning, kPlain,
      "Milliseconds from which on LATENCY notes a command, a sync of the log or a sweep; 0 notes "
      "none."},
+    {kWatching, "notify-keyspace-events", EventFlagsField{&Config::notify_keyspace_events},
+     kRunning, kPlain,
+     "What befalls keys is published, by letters: K to __keyspace@<db>__:<key>, E to "
+     "__keyevent@<db>__:<event>; of g generic commands, $ strings, h hashes, d stock, x keys whose "
+     "time is over, A all of these, n new keys, m keys that are not there. Empty: nothing is."},
     {kWatching, "enable-debug-command", Choice<&Config::enable_debug_command>(kAccesses), kStart,
      kPlain,
      "Who may use DEBUG, which can stop the server: nobody, everybody, or clients of this "

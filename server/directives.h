@@ -7,6 +7,7 @@
 //   duration   900 (seconds)        yes-no    yes | no
 //   choice     one of the words     mode      octal, 700
 //   text       any bytes            list      words between blanks
+//   events     letters (server/event_flags.h)
 //   limits     class, memory, memory, seconds, as often as there are classes
 #pragma once
 
@@ -61,8 +62,12 @@ struct ListField {
 struct OutputLimitsField {
   OutputLimits Config::*field;
 };
-using DirectiveField = std::variant<IntegerField, MemoryField, SecondsField, ModeField, YesNoField,
-                                    ChoiceField, TextField, ListField, OutputLimitsField>;
+struct EventFlagsField {
+  uint32_t Config::*field;
+};
+using DirectiveField =
+    std::variant<IntegerField, MemoryField, SecondsField, ModeField, YesNoField, ChoiceField,
+                 TextField, ListField, OutputLimitsField, EventFlagsField>;
 
 struct Directive {
   enum class Change : uint8_t {

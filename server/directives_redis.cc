@@ -102,7 +102,6 @@ constexpr auto kRedisOnly = std::to_array<std::string_view>({
     "min-slaves-max-lag",
     "min-slaves-to-write",
     "no-appendfsync-on-rewrite",
-    "notify-keyspace-events",
     "oom-score-adj",
     "oom-score-adj-values",
     "pidfile",

@@ -208,6 +208,14 @@ struct Setter {
     (config.*row.field).assign(words.begin(), words.end());
     return Status::Ok();
   }
+  Status operator()(const EventFlagsField& row) const {
+    const auto flags = ParseEventFlags(value);
+    if (!flags) {
+      return Status::Invalid("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+    }
+    config.*row.field = *flags;
+    return Status::Ok();
+  }
   Status operator()(const OutputLimitsField& row) const {
     return ParseOutputLimits(value, config.*row.field);
   }
@@ -233,6 +241,9 @@ struct Getter {
     const auto& words = config.*row.field;
     return Joined(std::vector<std::string_view>(words.begin(), words.end()), " ");
   }
+  std::string operator()(const EventFlagsField& row) const {
+    return EventFlagsText(config.*row.field);
+  }
   std::string operator()(const OutputLimitsField& row) const {
     return OutputLimitsText(config.*row.field, [](int64_t bytes) { return std::to_string(bytes); });
   }
@@ -256,6 +267,7 @@ struct Describer {
   std::string operator()(const ChoiceField& row) const { return Joined(row.words, ", "); }
   std::string operator()(const TextField&) const { return "text"; }
   std::string operator()(const ListField&) const { return "list of words"; }
+  std::string operator()(const EventFlagsField&) const { return "letters of KEg$lshzxetdmnA"; }
   std::string operator()(const OutputLimitsField&) const { return "class memory memory seconds"; }
 };
 
@@ -303,7 +315,9 @@ std::string ConfigLine(const Directive& directive, const Config& config) {
     value = MemoryText(config.*memory->field);
   } else if (const auto* limits = std::get_if<OutputLimitsField>(&directive.field)) {
     value = OutputLimitsText(config.*limits->field, MemoryText);
-  } else if (std::holds_alternative<TextField>(directive.field) && NeedsQuotes(value)) {
+  } else if ((std::holds_alternative<TextField>(directive.field) ||
+              std::holds_alternative<EventFlagsField>(directive.field)) &&
+             NeedsQuotes(value)) {
     value = Quoted(value);
   }
   return std::string(directive.name) + ' ' + value;

@@ -45,6 +45,12 @@ void GatheredKeys::NoteDeleted(DbIndex db, std::string_view key) {
   found->second = {};
 }
 
+void GatheredKeys::NoteWritten(DbIndex db, std::string_view key) {
+  const auto found = keys_.find(NameOf(db, key));
+  Invariant(found != keys_.end());
+  found->second.view.exists = true;
+}
+
 // ---- one command
 
 namespace {
@@ -72,6 +78,22 @@ const KeyPlace& GroupContext::PlaceOf(size_t i) {
   return places_[i - window];
 }
 
+void GroupContext::Notify(size_t i, EventFlag kind, std::string_view event) {
+  const MutationPlace place{.db = DbOf(i), .slot = SlotOf(key(i)), .key = key(i)};
+  if (gathered_ == nullptr) return here_.shard.Notify(kind, place, event);
+  if (!here_.shard.Notifies(kind)) return;
+  AppendKeyEvent(
+      gathered_->events,
+      {.gated = here_.shard.GatesKeys(), .db = place.db, .event = event, .key = place.key});
+}
+
+// Of a key that is elsewhere, whose shard applies without a word.
+void GroupContext::NoteWritten(size_t i) {
+  if (!here_.shard.Notifies(kNewEvents)) return;
+  if (!gathered_->Look(DbOf(i), key(i)).exists) Notify(i, kNewEvents, "new");
+  gathered_->NoteWritten(DbOf(i), key(i));
+}
+
 KeyView GroupContext::Look(size_t i) {
   if (gathered_ != nullptr) return gathered_->Look(DbOf(i), key(i));
   return ViewOf(here_.shard.Find(here_, PlaceOf(i)));
@@ -82,8 +104,9 @@ KeyView GroupContext::Peek(size_t i) {
   return ViewOf(here_.shard.Peek(here_, PlaceOf(i)));
 }
 
-KeyView GroupContext::CountAsRead(const KeyView& view) {
+KeyView GroupContext::CountAsRead(size_t i, const KeyView& view) {
   (view.exists ? metrics().keyspace_hits : metrics().keyspace_misses).Add();
+  if (!view.exists) Notify(i, kMissEvents, "keymiss");
   return view;
 }
 

@@ -52,10 +52,12 @@ class GatheredKeys {
   void Add(DbIndex db, std::string_view key, std::string_view dump);
   const KeyView& Look(DbIndex db, std::string_view key) const;
   void NoteDeleted(DbIndex db, std::string_view key);
+  void NoteWritten(DbIndex db, std::string_view key);
 
   uint64_t skus = 0;       // on all shards, where the group holds every slot
   bool gated = false;      // stock is among what it changes
   bool too_large = false;  // a value that it needs was left out
+  std::string events;      // server/shard/key_events.h
   // By the shard that applies them.
   absl::btree_map<ShardId, std::string> mutations;
 
@@ -91,8 +93,8 @@ class GroupContext {
   // The same for who only asks about the key: no use of it that OBJECT IDLETIME would count from.
   KeyView Peek(size_t i);
   // A look-up for reading: counted as keyspace_hits or keyspace_misses.
-  KeyView Read(size_t i) { return CountAsRead(Look(i)); }
-  KeyView PeekForRead(size_t i) { return CountAsRead(Peek(i)); }
+  KeyView Read(size_t i) { return CountAsRead(i, Look(i)); }
+  KeyView PeekForRead(size_t i) { return CountAsRead(i, Peek(i)); }
 
   // Views in the mutation may point anywhere but into this key's own entry.
   template <typename M>
@@ -104,10 +106,14 @@ class GroupContext {
       return;
     }
     const MutationPlace place{.db = db, .slot = SlotOf(key(i)), .key = key(i)};
+    if constexpr (!std::is_same_v<M, KeyDeleted>) NoteWritten(i);
     AppendMutation(gathered_->mutations[here_.shard.server().map.OwnerOf(place.slot)], place,
                    mutation);
     if constexpr (std::is_same_v<M, KeyDeleted>) gathered_->NoteDeleted(db, key(i));
   }
+
+  // As Shard::Notify.
+  void Notify(size_t i, EventFlag kind, std::string_view event);
 
   // For rows that need every slot: the stock of all shards, and what changes whole databases.
   uint64_t skus() const;
@@ -134,7 +140,8 @@ class GroupContext {
   DbIndex DbOf(size_t i) const { return KeyDb(command_, args_, i, here_.db); }
   // On the shard that owns all keys.
   const KeyPlace& PlaceOf(size_t i);
-  KeyView CountAsRead(const KeyView& view);
+  void NoteWritten(size_t i);
+  KeyView CountAsRead(size_t i, const KeyView& view);
 
   const CommandSpec& command_;
   CommandContext& here_;

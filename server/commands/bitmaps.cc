@@ -50,12 +50,14 @@ void CmdGetBit(CommandContext& ctx, Args args) {
   ctx.reply.Integer(BitAt(BytesOf(entry), *offset) ? 1 : 0);
 }
 
-// Puts `value` into the field; a string that is too short grows even if the bits stay zero.
-void WriteField(CommandContext& ctx, std::string_view bytes, const BitField& field, int64_t value) {
+// Puts `value` into the field; a string that is too short grows even if the bits stay zero. Whether
+// that changed anything.
+bool WriteField(CommandContext& ctx, std::string_view bytes, const BitField& field, int64_t value) {
   const FieldBytes with = WithField(bytes, field, value);
-  if (bytes.substr(std::min(with.offset, bytes.size())).starts_with(with.bytes)) return;
+  if (bytes.substr(std::min(with.offset, bytes.size())).starts_with(with.bytes)) return false;
   ctx.shard.Commit(
       ctx, StringRangeSet{.offset = static_cast<uint32_t>(with.offset), .bytes = with.bytes});
+  return true;
 }
 
 void CmdSetBit(CommandContext& ctx, Args args) {
@@ -66,7 +68,8 @@ void CmdSetBit(CommandContext& ctx, Args args) {
   const Entry* const entry = ctx.shard.Find(ctx);
   if (IsOtherThan(KeyType::kString, entry)) return ctx.reply.Error(kWrongTypeError);
   const bool before = BitAt(BytesOf(entry), *offset);
-  WriteField(ctx, BytesOf(entry), {.is_signed = false, .bits = 1, .offset = *offset}, *bit);
+  if (WriteField(ctx, BytesOf(entry), {.is_signed = false, .bits = 1, .offset = *offset}, *bit))
+    ctx.shard.Notify(kStringEvents, ctx.place, "setbit");
   ctx.reply.Integer(before ? 1 : 0);
 }
 
@@ -237,29 +240,38 @@ std::string_view ReadFieldOperations(const CommandContext& ctx, Args words,
 
 // The string as long as the farthest field that may be written needs it, as in Redis even if that
 // write fails by its overflow.
-void MakeRoom(CommandContext& ctx, std::span<const FieldOperation> operations) {
+bool MakeRoom(CommandContext& ctx, std::span<const FieldOperation> operations) {
   uint64_t end = 0;
   for (const FieldOperation& operation : operations) {
     if (operation.Writes()) end = std::max(end, operation.field.end());
   }
   const size_t size = (end + kBitsPerByte - 1) / kBitsPerByte;
   const Entry* const entry = ctx.shard.keyspace().Find(ctx.place);
-  if (BytesOf(entry).size() >= size) return;
+  if (BytesOf(entry).size() >= size) return false;
   ctx.shard.Commit(ctx, StringRangeSet{.offset = static_cast<uint32_t>(size), .bytes = {}});
+  return true;
 }
 
-void RunFieldOperation(CommandContext& ctx, const FieldOperation& operation) {
+// Whether it changed anything.
+bool RunFieldOperation(CommandContext& ctx, const FieldOperation& operation) {
   // Each sees what those before it wrote.
   const std::string_view bytes = BytesOf(ctx.shard.keyspace().Find(ctx.place));
   const int64_t before = ReadField(bytes, operation.field);
-  if (!operation.Writes()) return ctx.reply.Integer(before);
+  if (!operation.Writes()) {
+    ctx.reply.Integer(before);
+    return false;
+  }
   const bool increments = operation.kind == FieldOperation::Kind::kIncrement;
   const auto after = increments
                          ? FitField(operation.field, before, operation.operand, operation.overflow)
                          : FitField(operation.field, operation.operand, 0, operation.overflow);
-  if (!after) return ctx.reply.Null();
-  WriteField(ctx, bytes, operation.field, *after);
+  if (!after) {
+    ctx.reply.Null();
+    return false;
+  }
+  const bool changed = WriteField(ctx, bytes, operation.field, *after);
   ctx.reply.Integer(increments ? *after : before);
+  return changed;
 }
 
 void RunBitField(CommandContext& ctx, Args args, bool may_write) {
@@ -272,9 +284,11 @@ void RunBitField(CommandContext& ctx, Args args, bool may_write) {
   }
   const Entry* const entry = writes ? ctx.shard.Find(ctx) : FindForRead(ctx);
   if (IsOtherThan(KeyType::kString, entry)) return ctx.reply.Error(kWrongTypeError);
-  if (writes) MakeRoom(ctx, operations);
+  bool changed = writes && MakeRoom(ctx, operations);
   ctx.reply.Array(operations.size());
-  for (const FieldOperation& operation : operations) RunFieldOperation(ctx, operation);
+  for (const FieldOperation& operation : operations)
+    changed = RunFieldOperation(ctx, operation) || changed;
+  if (changed) ctx.shard.Notify(kStringEvents, ctx.place, "setbit");
 }
 
 void CmdBitField(CommandContext& ctx, Args args) { RunBitField(ctx, args, /*may_write=*/true); }
@@ -313,8 +327,10 @@ void BitOp(GroupContext& ctx, Args args) {
   const std::string result = CombineBits(*operation, sources);
   if (!result.empty()) {
     ctx.Commit(0, StringSet{.value = result});
+    ctx.Notify(0, kStringEvents, "set");
   } else if (destination.exists) {
     ctx.Commit(0, KeyDeleted{});
+    ctx.Notify(0, kGenericEvents, "del");
   }
   ctx.reply().Integer(static_cast<int64_t>(result.size()));
 }

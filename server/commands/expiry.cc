@@ -92,9 +92,11 @@ void Expire(CommandContext& ctx, Args args, ExpiryForm form, std::string_view ra
   if (IsStock(entry)) return ctx.reply.Error(kProtectedError);
   if (*deadline > ctx.now.now) {
     ctx.shard.Commit(ctx, DeadlineSet{.deadline = *deadline});
+    ctx.shard.Notify(kGenericEvents, ctx.place, "expire");
   } else {
     // A deadline that is past already deletes at once.
     ctx.shard.Commit(ctx, KeyDeleted{});
+    ctx.shard.Notify(kGenericEvents, ctx.place, "del");
   }
   ctx.reply.Integer(1);
 }
@@ -151,6 +153,7 @@ void CmdPersist(CommandContext& ctx, Args) {
   const Entry* const entry = ctx.shard.Find(ctx);
   if (entry == nullptr || !entry->has_deadline()) return ctx.reply.Integer(0);
   ctx.shard.Commit(ctx, DeadlineSet{.deadline = kNever});
+  ctx.shard.Notify(kGenericEvents, ctx.place, "persist");
   ctx.reply.Integer(1);
 }
 

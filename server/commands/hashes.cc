@@ -40,6 +40,7 @@ std::optional<size_t> SetFields(CommandContext& ctx, Args pairs, std::string_vie
   set.pairs.reserve(pairs.size() / 2);
   for (size_t at = 0; at < pairs.size(); at += 2) set.pairs.push_back({pairs[at], pairs[at + 1]});
   ctx.shard.Commit(ctx, set);
+  ctx.shard.Notify(kHashEvents, ctx.place, "hset");
   return FieldCount(ctx.shard.keyspace().Find(ctx.place)) - fields_before;
 }
 
@@ -60,6 +61,7 @@ void CmdHSetNx(CommandContext& ctx, Args args) {
   if (IsOtherThan(KeyType::kHash, entry)) return ctx.reply.Error(kWrongTypeError);
   if (ValueOf(entry, args[2])) return ctx.reply.Integer(0);
   ctx.shard.Commit(ctx, HashFieldsSet{.pairs = {{args[2], args[3]}}});
+  ctx.shard.Notify(kHashEvents, ctx.place, "hset");
   ctx.reply.Integer(1);
 }
 
@@ -74,8 +76,10 @@ void CmdHDel(CommandContext& ctx, Args args) {
   }
   if (deleted.fields.empty()) return ctx.reply.Integer(0);
   ctx.shard.Commit(ctx, deleted);
+  ctx.shard.Notify(kHashEvents, ctx.place, "hdel");
   // The key is gone with its last field.
   const size_t fields = FieldCount(ctx.shard.keyspace().Find(ctx.place));
+  if (fields == 0) ctx.shard.Notify(kGenericEvents, ctx.place, "del");
   ctx.reply.Integer(static_cast<int64_t>(fields_before - fields));
 }
 
@@ -97,6 +101,7 @@ void CmdHIncrBy(CommandContext& ctx, Args args) {
   const char* const end = std::to_chars(digits, digits + sizeof digits, sum).ptr;
   const std::string_view text(digits, static_cast<size_t>(end - digits));
   ctx.shard.Commit(ctx, HashFieldsSet{.pairs = {{args[2], text}}});
+  ctx.shard.Notify(kHashEvents, ctx.place, "hincrby");
   ctx.reply.Integer(sum);
 }
 
@@ -113,6 +118,7 @@ void CmdHIncrByFloat(CommandContext& ctx, Args args) {
   if (!std::isfinite(sum)) return ctx.reply.Error("ERR increment would produce NaN or Infinity");
   const std::string text = LongDoubleText(sum);
   ctx.shard.Commit(ctx, HashFieldsSet{.pairs = {{args[2], text}}});
+  ctx.shard.Notify(kHashEvents, ctx.place, "hincrbyfloat");
   ctx.reply.Bulk(text);
 }
 

@@ -86,6 +86,8 @@ void CmdMove(CommandContext& ctx, Args args) {
              [&](const auto& mutation) { ctx.shard.Commit(ctx, mutation); });
   ctx.place = from;
   ctx.shard.Commit(ctx, KeyDeleted{});
+  ctx.shard.Notify(kGenericEvents, from, "move_from");
+  ctx.shard.Notify(kGenericEvents, to, "move_to");
   ctx.reply.Integer(1);
 }
 
@@ -108,9 +110,16 @@ constexpr size_t kTarget = 1;
     return false;
   }
   if (target.exists && source.type != KeyType::kString) ctx.Commit(kTarget, KeyDeleted{});
+  const bool replaces = target.exists && source.type == KeyType::kString;
+  if (replaces) ctx.Notify(kTarget, kNewEvents, "new");  // as in Redis, which deletes it first
   CommitCopy(*source.entry, source.deadline,
              [&](const auto& mutation) { ctx.Commit(kTarget, mutation); });
   return true;
+}
+
+void NotifyRenamed(GroupContext& ctx) {
+  ctx.Notify(kSource, kGenericEvents, "rename_from");
+  ctx.Notify(kTarget, kGenericEvents, "rename_to");
 }
 
 void DecideRename(GroupContext& ctx, Args args) {
@@ -119,6 +128,7 @@ void DecideRename(GroupContext& ctx, Args args) {
   if (args[1] != args[2]) {
     if (!CopyOver(ctx, source, ctx.Look(kTarget))) return;
     ctx.Commit(kSource, KeyDeleted{});
+    NotifyRenamed(ctx);
   }
   ctx.reply().Ok();
 }
@@ -130,6 +140,7 @@ void DecideRenameNx(GroupContext& ctx, Args) {
   if (target.exists) return ctx.reply().Integer(0);
   if (!CopyOver(ctx, source, target)) return;
   ctx.Commit(kSource, KeyDeleted{});
+  NotifyRenamed(ctx);
   ctx.reply().Integer(1);
 }
 
@@ -165,7 +176,9 @@ void DecideCopy(GroupContext& ctx, Args args) {
   if (!source.exists) return ctx.reply().Integer(0);
   const KeyView target = ctx.Look(kTarget);
   if (target.exists && !options.replace) return ctx.reply().Integer(0);
-  if (CopyOver(ctx, source, target)) ctx.reply().Integer(1);
+  if (!CopyOver(ctx, source, target)) return;
+  ctx.Notify(kTarget, kGenericEvents, "copy_to");
+  ctx.reply().Integer(1);
 }
 
 constexpr KeyPositions kTwoKeys{.first = 1, .last = 2, .step = 1};

@@ -58,6 +58,7 @@ void DecideDel(GroupContext& ctx, Args) {
   for (size_t i = 0; i < ctx.keys(); ++i) {
     if (!ctx.Look(i).exists) continue;  // also one that is named twice
     ctx.Commit(i, KeyDeleted{});
+    ctx.Notify(i, kGenericEvents, "del");
     ++deleted;
   }
   ctx.reply().Integer(deleted);

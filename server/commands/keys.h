@@ -34,12 +34,17 @@ inline Entry* CountAsRead(CommandContext& ctx, Entry* entry) {
   (entry != nullptr ? metrics.keyspace_hits : metrics.keyspace_misses).Add();
   return entry;
 }
+// The same, and whoever listens hears of a miss.
+inline Entry* NoteRead(CommandContext& ctx, Entry* entry) {
+  if (entry == nullptr) ctx.shard.Notify(kMissEvents, ctx.place, "keymiss");
+  return CountAsRead(ctx, entry);
+}
+// A look-up for reading: counted as keyspace_hits or keyspace_misses. Null if absent.
+inline Entry* FindForRead(CommandContext& ctx) { return NoteRead(ctx, ctx.shard.Find(ctx)); }
+// The same for who asks about the key and does not use it: OBJECT IDLETIME runs on.
+inline Entry* PeekForRead(CommandContext& ctx) { return NoteRead(ctx, ctx.shard.Peek(ctx)); }
+
 // Of several shards' integers. The first error wins: the rest was done all the same.
 void CombineSum(RespWriter& reply, std::span<const std::string> parts);
-
-// A look-up for reading: counted as keyspace_hits or keyspace_misses. Null if absent.
-inline Entry* FindForRead(CommandContext& ctx) { return CountAsRead(ctx, ctx.shard.Find(ctx)); }
-// The same for who asks about the key and does not use it: OBJECT IDLETIME runs on.
-inline Entry* PeekForRead(CommandContext& ctx) { return CountAsRead(ctx, ctx.shard.Peek(ctx)); }
 
 }  // namespace holdfast

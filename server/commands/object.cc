@@ -41,21 +41,24 @@ std::string_view EncodingOf(const Entry& entry) {
 
 namespace {
 
+// A miss counts, and is no key event.
+const Entry* Peeked(CommandContext& ctx) { return CountAsRead(ctx, ctx.shard.Peek(ctx)); }
+
 void CmdObjectEncoding(CommandContext& ctx, Args) {
-  const Entry* const entry = PeekForRead(ctx);
+  const Entry* const entry = Peeked(ctx);
   if (entry == nullptr) return ctx.reply.Null();
   ctx.reply.Bulk(EncodingOf(*entry));
 }
 
 void CmdObjectIdleTime(CommandContext& ctx, Args) {
-  const Entry* const entry = PeekForRead(ctx);
+  const Entry* const entry = Peeked(ctx);
   if (entry == nullptr) return ctx.reply.Null();
   ctx.reply.Integer(ctx.shard.keyspace().IdleSeconds(*entry));
 }
 
 // Nothing is evicted, so no use is counted.
 void CmdObjectFreq(CommandContext& ctx, Args) {
-  if (PeekForRead(ctx) == nullptr) return ctx.reply.Null();
+  if (Peeked(ctx) == nullptr) return ctx.reply.Null();
   ctx.reply.Error(
       "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that "
       "when switching between policies at runtime LRU and LFU data will take some time to adjust.");
@@ -63,7 +66,7 @@ void CmdObjectFreq(CommandContext& ctx, Args) {
 
 // Values are never shared.
 void CmdObjectRefCount(CommandContext& ctx, Args) {
-  if (PeekForRead(ctx) == nullptr) return ctx.reply.Null();
+  if (Peeked(ctx) == nullptr) return ctx.reply.Null();
   ctx.reply.Integer(1);
 }
 
@@ -78,7 +81,7 @@ void CmdMemoryUsage(CommandContext& ctx, Args args) {
     if (!samples) return ctx.reply.Error(kNotIntegerError);
     if (*samples < 0) return ctx.reply.Error(kSyntaxError);
   }
-  const Entry* const entry = PeekForRead(ctx);
+  const Entry* const entry = Peeked(ctx);
   if (entry == nullptr) return ctx.reply.Null();
   ctx.reply.Integer(static_cast<int64_t>(entry->MemoryBytes()));
 }

@@ -1,11 +1,11 @@
 // Publish and subscribe: who is told what is server/shard/channels.h.
 #include <algorithm>
-#include <charconv>
 #include <string>
 #include <vector>
 
 #include "protocol/glob.h"
 #include "server/commands/command_docs.h"
+#include "server/commands/keys.h"
 #include "server/commands/rows.h"
 #include "server/commands/tables.h"
 #include "server/shard/channels.h"
@@ -84,12 +84,6 @@ std::string_view TakeBulk(std::string_view& reply) {
   const std::string_view bytes = reply.substr(0, size);
   reply.remove_prefix(size + kCrlf.size());
   return bytes;
-}
-
-void CombineSum(RespWriter& reply, std::span<const std::string> parts) {
-  int64_t sum = 0;
-  for (std::string_view part : parts) sum += TakeNumber(part);
-  reply.Integer(sum);
 }
 
 // ---- PUBSUB

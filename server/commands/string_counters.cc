@@ -33,6 +33,7 @@ void AddTo(CommandContext& ctx, int64_t delta) {
   char digits[std::numeric_limits<int64_t>::digits10 + 2];  // and a sign
   const char* const end = std::to_chars(digits, digits + sizeof digits, sum).ptr;
   SetNumber(ctx, entry, {digits, static_cast<size_t>(end - digits)});
+  ctx.shard.Notify(kStringEvents, ctx.place, "incrby");
   ctx.reply.Integer(sum);
 }
 
@@ -68,6 +69,7 @@ void CmdIncrByFloat(CommandContext& ctx, Args args) {
   }
   const std::string text = LongDoubleText(sum);
   SetNumber(ctx, entry, text);
+  ctx.shard.Notify(kStringEvents, ctx.place, "incrbyfloat");
   ctx.reply.Bulk(text);
 }
 

@@ -31,7 +31,10 @@ void MGet(GroupContext& ctx, Args) {
 
 // Each key's value stands behind it.
 void SetAll(GroupContext& ctx, Args args) {
-  for (size_t i = 0; i < ctx.keys(); ++i) ctx.Commit(i, StringSet{.value = args[2 * i + 2]});
+  for (size_t i = 0; i < ctx.keys(); ++i) {
+    ctx.Commit(i, StringSet{.value = args[2 * i + 2]});
+    ctx.Notify(i, kStringEvents, "set");
+  }
 }
 
 void MSet(GroupContext& ctx, Args args) {

@@ -18,19 +18,21 @@ constexpr std::string_view kTooLongError =
 size_t SizeOf(const Entry* entry) { return entry == nullptr ? 0 : entry->string().size(); }
 
 // Writes `bytes` at `offset` and answers how long the string is now.
-void WriteAt(CommandContext& ctx, const Entry* entry, size_t offset, std::string_view bytes) {
+void WriteAt(CommandContext& ctx, const Entry* entry, size_t offset, std::string_view bytes,
+             std::string_view event) {
   const auto size_max = static_cast<size_t>(ctx.shard.config().proto_max_bulk_len);
   if (offset > size_max || bytes.size() > size_max - offset) return ctx.reply.Error(kTooLongError);
   const StringRangeSet set{.offset = static_cast<uint32_t>(offset), .bytes = bytes};
   const size_t size = std::max(SizeOf(entry), set.end());
   ctx.shard.Commit(ctx, set);
+  ctx.shard.Notify(kStringEvents, ctx.place, event);
   ctx.reply.Integer(static_cast<int64_t>(size));
 }
 
 void CmdAppend(CommandContext& ctx, Args args) {
   const Entry* const entry = ctx.shard.Find(ctx);
   if (IsOtherThan(KeyType::kString, entry)) return ctx.reply.Error(kWrongTypeError);
-  WriteAt(ctx, entry, SizeOf(entry), args[2]);
+  WriteAt(ctx, entry, SizeOf(entry), args[2], "append");
 }
 
 void CmdSetRange(CommandContext& ctx, Args args) {
@@ -41,7 +43,7 @@ void CmdSetRange(CommandContext& ctx, Args args) {
   if (IsOtherThan(KeyType::kString, entry)) return ctx.reply.Error(kWrongTypeError);
   // Nothing to write makes no key and lengthens none.
   if (args[3].empty()) return ctx.reply.Integer(static_cast<int64_t>(SizeOf(entry)));
-  WriteAt(ctx, entry, static_cast<size_t>(*offset), args[3]);
+  WriteAt(ctx, entry, static_cast<size_t>(*offset), args[3], "setrange");
 }
 
 void CmdStrLen(CommandContext& ctx, Args) {

@@ -89,6 +89,11 @@ void ReplyString(CommandContext& ctx, const Entry* entry) {
   ctx.reply.Bulk(entry->string());
 }
 
+void NotifySet(CommandContext& ctx, UnixMs deadline) {
+  ctx.shard.Notify(kStringEvents, ctx.place, "set");
+  if (deadline != kNever) ctx.shard.Notify(kGenericEvents, ctx.place, "expire");
+}
+
 // ---- commands
 
 void CmdSet(CommandContext& ctx, Args args) {
@@ -112,6 +117,7 @@ void CmdSet(CommandContext& ctx, Args args) {
   const bool keeps = options->keep_ttl && entry != nullptr;
   ctx.shard.Commit(ctx,
                    StringSet{.value = args[2], .deadline = keeps ? entry->deadline() : *deadline});
+  NotifySet(ctx, *deadline);
   if (!options->get) ctx.reply.Ok();
 }
 
@@ -127,6 +133,7 @@ void SetFor(CommandContext& ctx, Args args, ExpiryForm form, std::string_view er
   if (!deadline) return;
   if (IsStock(ctx.shard.Find(ctx))) return ctx.reply.Error(kProtectedError);
   ctx.shard.Commit(ctx, StringSet{.value = args[3], .deadline = *deadline});
+  NotifySet(ctx, *deadline);
   ctx.reply.Ok();
 }
 
@@ -141,6 +148,7 @@ void CmdPSetEx(CommandContext& ctx, Args args) {
 void CmdSetNx(CommandContext& ctx, Args args) {
   if (ctx.shard.Find(ctx) != nullptr) return ctx.reply.Integer(0);
   ctx.shard.Commit(ctx, StringSet{.value = args[2]});
+  NotifySet(ctx, kNever);
   ctx.reply.Integer(1);
 }
 
@@ -150,6 +158,7 @@ void CmdGetSet(CommandContext& ctx, Args args) {
   if (IsOtherThan(KeyType::kString, entry)) return ctx.reply.Error(kWrongTypeError);
   ReplyString(ctx, entry);
   ctx.shard.Commit(ctx, StringSet{.value = args[2]});
+  NotifySet(ctx, kNever);
 }
 
 void CmdGetEx(CommandContext& ctx, Args args) {
@@ -164,10 +173,15 @@ void CmdGetEx(CommandContext& ctx, Args args) {
 
   ReplyString(ctx, entry);
   if (options->persist) {
-    if (entry->has_deadline()) ctx.shard.Commit(ctx, DeadlineSet{.deadline = kNever});
+    if (!entry->has_deadline()) return;
+    ctx.shard.Commit(ctx, DeadlineSet{.deadline = kNever});
+    ctx.shard.Notify(kGenericEvents, ctx.place, "persist");
+  } else if (*deadline != kNever && *deadline > ctx.now.now) {
+    ctx.shard.Commit(ctx, DeadlineSet{.deadline = *deadline});
+    ctx.shard.Notify(kGenericEvents, ctx.place, "expire");
   } else if (*deadline != kNever) {
-    if (*deadline > ctx.now.now) return ctx.shard.Commit(ctx, DeadlineSet{.deadline = *deadline});
     ctx.shard.Commit(ctx, KeyDeleted{});
+    ctx.shard.Notify(kGenericEvents, ctx.place, "del");
   }
 }
 
@@ -176,7 +190,9 @@ void CmdGetDel(CommandContext& ctx, Args) {
   if (IsStock(entry)) return ctx.reply.Error(kProtectedError);
   if (IsOtherThan(KeyType::kString, entry)) return ctx.reply.Error(kWrongTypeError);
   ReplyString(ctx, entry);
-  if (entry != nullptr) ctx.shard.Commit(ctx, KeyDeleted{});
+  if (entry == nullptr) return;
+  ctx.shard.Commit(ctx, KeyDeleted{});
+  ctx.shard.Notify(kGenericEvents, ctx.place, "del");
 }
 
 constexpr CommandSpec kCommands[] = {

@@ -196,6 +196,25 @@ void Channels::Broadcast(std::string_view channel, std::string_view message, Tur
   for (const ShardId to : OthersWithSubscribers()) SendMessage(to, 0, channel, message, gate);
 }
 
+void Channels::TellEvents(std::string_view events) {
+  if (subscriptions_ == 0 && OnlyHere()) return;
+  const uint32_t flags = shard_.config().notify_keyspace_events;
+  std::string channel;
+  KeyEvent event{};
+  while (TakeKeyEvent(events, event)) {
+    const TurnStamp gate = event.gated ? shard_.EventStamp() : 0;
+    const std::string db = std::to_string(event.db);
+    if ((flags & kKeyspaceChannels) != 0) {
+      channel.assign("__keyspace@").append(db).append("__:").append(event.key);
+      Broadcast(channel, event.event, gate);
+    }
+    if ((flags & kKeyeventChannels) != 0) {
+      channel.assign("__keyevent@").append(db).append("__:").append(event.event);
+      Broadcast(channel, event.key, gate);
+    }
+  }
+}
+
 // As a response, for those carry a gate that becomes an index at the push.
 void Channels::SendMessage(ShardId to, uint64_t publication, std::string_view channel,
                            std::string_view message, TurnStamp gate) {

@@ -79,6 +79,8 @@ class Channels {
   uint64_t ReceiversOf(std::string_view channel);
   // Tells all subscribers of all shards; nobody counts them.
   void Broadcast(std::string_view channel, std::string_view message, TurnStamp gate);
+  // End of turn, before the push: what befell keys (server/shard/key_events.h).
+  void TellEvents(std::string_view events);
   // No other shard has a subscriber.
   bool OnlyHere() const;
 

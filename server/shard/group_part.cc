@@ -62,6 +62,7 @@ bool GroupPart::Lock(const RequestHeader& request, Args words, std::string& out,
   if (watches) shard_.watches().Remove(request.from.client);
   AppendInt<uint64_t>(out, shard_.keyspace().StockCount());
   AppendWord(out, {});
+  AppendWord(out, {});
   Dump(asks, out, gate);
   return true;
 }
@@ -101,6 +102,7 @@ void GroupPart::Gather(const RequestHeader& request, Args words, std::string& ou
   // A key that an earlier command of the group left past its deadline: in the log this stands
   // behind that command.
   AppendWord(out, group.mutations);
+  AppendWord(out, group.events);
   out += dumps;
 }
 
@@ -116,6 +118,7 @@ void GroupPart::Perform(const RequestHeader& request, Args words, std::string& o
   gate = outcome.gate;
   AppendInt<uint8_t>(out, group.gated ? 1 : 0);
   AppendWord(out, group.mutations);
+  AppendWord(out, group.events);
   out += reply;
 }
 

@@ -34,13 +34,13 @@ class GroupPart {
   // again. The reply of a grant and of a gather:
   //
   //   watched keys are unchanged:u8  SKUs of this shard:u64  mutations word |
-  //   dump words (server/shard/key_dump.h)
+  //   events word | dump words (server/shard/key_dump.h)
   //
   // The mutations are keys that were found past their deadline.
   [[nodiscard]] bool Lock(const RequestHeader& request, Args words, std::string& out,
                           TurnStamp& gate);
   void Gather(const RequestHeader& request, Args words, std::string& out, TurnStamp& gate);
-  // The reply of a command: gated:u8 | mutations word | the command's own reply
+  // The reply of a command: gated:u8 | mutations word | events word | the command's own reply
   void Perform(const RequestHeader& request, Args words, std::string& out, TurnStamp& gate);
   void Apply(Args words) { shard_.ApplyOfGroup(words[0]); }
   // [index of the group in the log, or 0 where nobody has to wait for it]

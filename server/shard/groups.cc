@@ -162,6 +162,7 @@ void Groups::TakeDumps(Group& group, const Step& step, ShardId shard, std::strin
   const std::string_view expired = reader.Word();
   group.pending.mutations += expired;
   group.pending.gated |= !expired.empty() && shard_.GatesKeys();
+  group.pending.events += reader.Word();
   for (const size_t i : KeysOn(step, shard)) {
     group.gathered.Add(KeyDb(*step.command, step.words, i, step.db),
                        KeyWord(*step.command, step.words, i), reader.Word());
@@ -178,7 +179,9 @@ void Groups::Advance(Group& group) {
   while (group.next_step < group.steps.size() && group.gathers_missing == 0) {
     Step& step = group.steps[group.next_step];
     const bool copies = (step.command->flags & kCopies) != 0;
-    if (group.steps_missing > 0 && (copies || group.is_copying)) break;
+    // What those before it are still counting, it would change: SUBSCRIBE behind PUBSUB NUMSUB.
+    const bool changes_listeners = (step.command->flags & kPushes) != 0;
+    if (group.steps_missing > 0 && (copies || group.is_copying || changes_listeners)) break;
     const size_t number = group.next_step++;
     group.is_copying = copies;
     ++group.steps_missing;
@@ -256,6 +259,7 @@ void Groups::OnPerformed(const ResponseHeader& header, std::string_view reply) {
   ByteReader reader(reply);
   group.pending.gated |= reader.Int<uint8_t>() != 0;
   group.pending.mutations += reader.Word();
+  group.pending.events += reader.Word();
   Invariant(!reader.failed());
   group.gate = std::max<Index>(group.gate, header.gate);
   step.parts[header.to.part] = reader.rest();
@@ -320,6 +324,7 @@ void Groups::Decide(Group& group, Step& step) {
     group.pending.gated |= shard_.GatesKeys() || (group.gathered.gated && shard_.GatesStock());
   }
   group.gathered.mutations.clear();
+  group.pending.events += std::exchange(group.gathered.events, {});
   --group.steps_missing;
 }
 
@@ -342,6 +347,7 @@ void Groups::Conclude(Group& group) {
     if (ended->pending.gated) stamp = shard_.gate().Current();
     shard_.PushOfGroup(ended->pending);
   }
+  shard_.TellOfGroup(ended->pending);
   const TurnStamp gate = std::max(stamp, shard_.StampFor(ended->gate));
   if (!ended->watches_broken) SendMessages(*ended, std::max(gate, ended->client_gate));
   router_.Respond(

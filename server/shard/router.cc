@@ -387,6 +387,7 @@ void Router::Work() {
 
 void Router::EndTurn() {
   answered_bytes_ = 0;
+  if (shard_.HasEvents()) channels_.TellEvents(shard_.TakeEvents());
   shard_.PushBatch();  // (1)
   retry_ |= snapshot_walk_.AfterPush();
   groups_.SendFinishes();

@@ -44,6 +44,8 @@ void Shard::SetConfig(const Config& config) {
   watch_.SetConfig(config);
   gates_stock_ = keeps_ && config.stock_appendfsync == Fsync::kAlways;
   gates_keys_ = keeps_ && config.appendfsync == Fsync::kAlways;
+  const uint32_t events = config.notify_keyspace_events;
+  events_ = (events & (kKeyspaceChannels | kKeyeventChannels)) != 0 ? events : 0;
 }
 
 void Shard::AdoptConfig() {
@@ -88,9 +90,25 @@ Entry* Shard::Peek(CommandContext& ctx, const KeyPlace& place) {
 Entry* Shard::Live(const KeyPlace& place) {
   Entry* const entry = keyspace_.Find(place);
   if (entry == nullptr || !entry->IsPast(now_.now)) return entry;
+  Expire(place);
+  return nullptr;
+}
+
+void Shard::Expire(const KeyPlace& place) {
+  // Its name may lie in its entry.
+  const std::string key = Notifies(kExpiredEvents) ? std::string(place.key) : std::string();
   CommitKey(place, KeyExpired{});
   metrics_.expired_keys.Add();
-  return nullptr;
+  Notify(kExpiredEvents, {.db = place.db, .slot = place.slot, .key = key}, "expired");
+}
+
+void Shard::NoteEvent(const MutationPlace& place, std::string_view event, bool gated) {
+  AppendKeyEvent(pending_->events,
+                 {.gated = gated, .db = place.db, .event = event, .key = place.key});
+}
+
+void Shard::NoteIfNew(const KeyPlace& place) {
+  if (keyspace_.Find(place) == nullptr) NoteEvent(place, "new", gates_keys_);
 }
 
 // That a key is a SKU is news that a crash can undo, too.
@@ -119,6 +137,8 @@ void Shard::CreateStock(CommandContext& ctx, const ItemCreated& created) {
   Record(ctx.place, created, gates_stock_);
   keyspace_.Apply(ctx.place, created);
   ctx.item = keyspace_.FindStock(ctx.place);
+  Notify(kNewEvents, ctx.place, "new");
+  Notify(kStockEvents, ctx.place, StockEventOf(ItemCreated::kKind));
   if (!gates_stock_ || captures()) return;
   holdfast::Stamp(*ctx.item, created, stamp());
   ctx.WaitForChange(stamp());
@@ -128,6 +148,7 @@ void Shard::DropStock(CommandContext& ctx, const ItemDropped& dropped) {
   Record(ctx.place, dropped, gates_stock_);
   keyspace_.Apply(ctx.place, dropped);
   ctx.item = nullptr;
+  Notify(kStockEvents, ctx.place, StockEventOf(ItemDropped::kKind));
   if (!gates_stock_ || captures()) return;
   // That the SKU is gone is told by the slot's stamp.
   keyspace_.gated_stamp(ctx.place.slot) = stamp();
@@ -325,8 +346,7 @@ void Shard::SweepDue() {
         now_.now, kSweepStep,
         [&](const KeyPlace& place) {
           if (BatchIsFull() || locks_.Held(place.slot)) return;  // it comes again
-          CommitKey(place, KeyExpired{});
-          metrics_.expired_keys.Add();
+          Expire(place);
           ++records;
         },
         [&](const KeyPlace& place, Item& item) {

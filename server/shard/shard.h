@@ -8,12 +8,15 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include "server/command.h"
 #include "server/config.h"
 #include "server/server_state.h"
 #include "server/shard/ack_gate.h"
 #include "server/shard/command_watch.h"
+#include "server/shard/key_events.h"
 #include "server/shard/shard_map.h"
 #include "server/shard/slot_locks.h"
 #include "server/shard/watches.h"
@@ -119,6 +122,13 @@ class Shard {
     ctx.WaitForChange(stamp());
   }
 
+  // A key event for those who listen, behind the change that it tells of.
+  void Notify(EventFlag kind, const MutationPlace& place, std::string_view event) {
+    if (Notifies(kind)) [[unlikely]]
+      NoteEvent(place, event, kind == kStockEvents ? gates_stock_ : gates_keys_);
+  }
+  bool Notifies(EventFlag kind) const { return (events_ & kind) != 0; }
+
   void CreateStock(CommandContext& ctx, const ItemCreated& created);
   void DropStock(CommandContext& ctx, const ItemDropped& dropped);
 
@@ -133,6 +143,7 @@ class Shard {
   struct Pending {
     std::string mutations;
     bool gated = false;
+    std::string events = {};  // server/shard/key_events.h
   };
 
   // A slice of what is due on the SKU, if there is one; false while there is more.
@@ -145,6 +156,10 @@ class Shard {
   void ApplyOfGroup(std::string_view mutations);
   // Puts a group into the turn's batch.
   void PushOfGroup(const Pending& group);
+  // The group's events leave with the turn.
+  void TellOfGroup(const Pending& group) {
+    AppendKeyEvents(batch_.events, group.events, group.gated);
+  }
   size_t pending_bytes() const { return pending_->mutations.size(); }
   bool GatesKeys() const { return gates_keys_; }
   bool GatesStock() const { return gates_stock_; }
@@ -156,7 +171,13 @@ class Shard {
 
   void PushBatch();
   // The batch is as large as a record should be: end the turn here.
-  bool BatchIsFull() const { return batch_.mutations.size() >= kBatchBytesMax; }
+  bool BatchIsFull() const {
+    return batch_.mutations.size() + batch_.events.size() >= kBatchBytesMax;
+  }
+  // The turn's, before its push: what a gated one waits for is what changed in this turn.
+  std::string TakeEvents() { return std::exchange(batch_.events, {}); }
+  bool HasEvents() const { return !batch_.events.empty(); }
+  TurnStamp EventStamp() const { return changed_ ? gate_.Current() : 0; }
   void OnAcked(Index acked) { gate_.Advance(acked); }
 
   // A slice of what is due: holds that expire, records to forget, keys past their deadline.
@@ -198,8 +219,18 @@ class Shard {
     pending_->gated |= gated;
   }
 
+  // What makes a key that was not there.
+  template <typename M>
+  static constexpr bool kMakesKey =
+      std::is_same_v<M, StringSet> || std::is_same_v<M, StringRangeSet> ||
+      std::is_same_v<M, HashFieldsSet>;
+
   template <typename M>
   void CommitKey(const KeyPlace& place, const M& mutation) {
+    if constexpr (kMakesKey<M>) {
+      if (Notifies(kNewEvents)) [[unlikely]]
+        NoteIfNew(place);
+    }
     Record(place, mutation, gates_keys_);
     keyspace_.Apply(place, mutation);
     if (gates_keys_ && !captures()) keyspace_.gated_stamp(place.slot) = stamp();
@@ -210,11 +241,18 @@ class Shard {
     Record(place, mutation, gates_stock_);
     keyspace_.Apply(place, mutation);
     if (!captures()) Stamp(item, mutation, gates_stock_ ? stamp() : 0);
+    if constexpr (!StockEventOf(M::kKind).empty())
+      Notify(kStockEvents, place, StockEventOf(M::kKind));
   }
   template <typename... M>
   void CommitItem(const KeyPlace& place, Item& item, const std::variant<M...>& mutation) {
     std::visit([&](const auto& one) { CommitItem(place, item, one); }, mutation);
   }
+
+  // A key's deadline has passed.
+  void Expire(const KeyPlace& place);
+  void NoteEvent(const MutationPlace& place, std::string_view event, bool gated);
+  void NoteIfNew(const KeyPlace& place);
 
   // Tells the watchers of keys that a whole partition's change takes away or brings.
   void TouchPartition(const MutationPlace& place, const DatabaseFlushed& flushed);
@@ -241,6 +279,7 @@ class Shard {
   bool keeps_;
   bool gates_stock_ = false;
   bool gates_keys_ = false;
+  uint32_t events_ = 0;  // EventFlags; 0 if no channel is told
 
   Keyspace keyspace_;
   AckGate gate_;

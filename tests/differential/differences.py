@@ -79,7 +79,8 @@ NOT_SENT = {
     "SAVE BGSAVE BGREWRITEAOF LASTSAVE": "tests/wire/snapshots_test.py: they tell of one process and its disk",
     "CLIENT|ID CLIENT|INFO CLIENT|LIST INFO TIME": "tell of one process",
     "CLIENT|KILL": "tests/wire/client_test.py",
-    "CLIENT|HELP COMMAND|HELP CONFIG|HELP FUNCTION|HELP LATENCY|HELP MEMORY|HELP OBJECT|HELP SLOWLOG|HELP":
+    "CLIENT|HELP COMMAND|HELP CONFIG|HELP FUNCTION|HELP LATENCY|HELP MEMORY|HELP OBJECT|HELP PUBSUB|HELP "
+    "SLOWLOG|HELP":
         "the help is our own",
     "CLIENT|SETINFO": "Redis has it from 7.2 on; clients send it",
     "COMMAND|GETKEYS": "families.get_keys sends it",

@@ -33,7 +33,7 @@ PIPELINE_MOST = 100
 PAUSE_SECONDS = 0.012
 SHORTEN_SECONDS = 20
 
-CONTAINERS = {"CLIENT", "COMMAND", "CONFIG", "MEMORY", "OBJECT"}
+CONTAINERS = {"CLIENT", "COMMAND", "CONFIG", "MEMORY", "OBJECT", "PUBSUB"}
 COMPARATORS = {name: comparator for names, (comparator, _) in REPLIES.items() for name in names.split()}
 
 

@@ -19,6 +19,7 @@ RAW = "<raw>"
 class Family(NamedTuple):
     rows: tuple
     connections: int = 1
+    mistakes: bool = True  # words are left out, doubled and changed
 
 
 key_value = words(key, value)
@@ -300,6 +301,35 @@ CONNECTION = (
     (8, get_keys),
 )
 
+# ---- publish and subscribe, as far as one reply comes for one command: one channel, one pattern, and what is
+# published goes to neither (tests/wire/pubsub_test.py and events_test.py look at messages)
+
+PUBSUB = (
+    (6, "SUBSCRIBE", "channel"),
+    (6, "PSUBSCRIBE", "patt*"),
+    (6, "UNSUBSCRIBE", one_of([], "channel", "other")),
+    (6, "PUNSUBSCRIBE", one_of([], "patt*", "other")),
+    (6, "PUBLISH", one_of("other", value), value),
+    (4, "PUBSUB CHANNELS", one_of([], "*", "ch*", "x*", "[c]hannel")),
+    (4, "PUBSUB NUMSUB", one_of([], "channel", "other", words("other", "channel"))),
+    (4, "PUBSUB NUMPAT"),
+    (1, "PUBSUB FROB", some(1, value)),
+    (1, "PUBSUB CHANNELS", "a", "b"),
+    (1, "PUBSUB NUMPAT", "a"),
+    (1, "PUBSUB"),
+    (1, "SUBSCRIBE"),
+    (1, "PSUBSCRIBE"),
+    (1, "PUBLISH", some(1, "other")),
+    (1, "FROB"),
+    (4, "PING", some(1, value)),
+    (3, "RESET"),
+    (2, "MULTI"),
+    (2, "EXEC"),
+    (1, "DISCARD"),
+    (2, "GET", key),
+    (2, "SET", key, value),
+)
+
 FAMILIES = {
     "strings": Family(STRINGS + OTHERS),
     "bits": Family(BITS + OTHERS),
@@ -309,6 +339,7 @@ FAMILIES = {
     "scans": Family(SCANS),
     "transactions": Family(TRANSACTIONS, connections=2),
     "connection": Family(CONNECTION),
+    "pubsub": Family(PUBSUB, mistakes=False),
 }
 
 
@@ -333,6 +364,7 @@ def sequence(family, count, chance):
     while len(made) < count:
         connection = chance.randrange(family.connections) if chance.random() < 0.3 else 0
         for command in draw(family.rows, chance):
-            spoilt = command if command[0] in (PAUSE[0], RAW) else mistaken(command, chance)
+            as_it_is = not family.mistakes or command[0] in (PAUSE[0], RAW)
+            spoilt = command if as_it_is else mistaken(command, chance)
             made.append((connection, tuple(spoilt)))
     return made

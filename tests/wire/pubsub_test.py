@@ -216,13 +216,13 @@ class Subscribed(PubSubTest):
         self.assertEqual(client.call("PING"), "PONG")
 
     def test_by_redis_cli(self):
-        cli = subprocess.Popen(["redis-cli", "-p", str(self.server.port), "--csv", "PSUBSCRIBE", self.key() + "*"],
+        cli = subprocess.Popen(["redis-cli", "-p", str(self.server.port), "--csv", "PSUBSCRIBE", self.key("") + "*"],
                                stdout=subprocess.PIPE, text=True)
         try:
             while '"psubscribe"' not in cli.stdout.readline():
                 self.assertIsNone(cli.poll())
             eventually(lambda: self.call("PUBLISH", self.key("x"), "hello") == 1)
-            self.assertEqual(cli.stdout.readline().strip(), '"pmessage","%s*","%s","hello"' % (self.key(), self.key("x")))
+            self.assertEqual(cli.stdout.readline().strip(), '"pmessage","%s*","%s","hello"' % (self.key(""), self.key("x")))
         finally:
             cli.kill()
             cli.wait()

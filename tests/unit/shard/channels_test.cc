@@ -219,6 +219,17 @@ TEST_F(ChannelsTest, ATransactionsMessageWaitsForWhatCameBeforeTheTransaction) {
   }
 }
 
+TEST_F(ChannelsTest, ATransactionsCommandsSeeTheListenersThatThoseBeforeThemLeft) {
+  SimClient& client = cluster_.Connect(0);
+  SendAll(client, {"MULTI", "PUBSUB NUMSUB news", "PUBLISH news early", "SUBSCRIBE news",
+                   "PUBSUB NUMSUB news", "EXEC"});
+  const std::string none = "*2\r\n" + Bulk("news") + ":0\r\n";
+  const std::string one = "*2\r\n" + Bulk("news") + ":1\r\n";
+  const std::string reply = Settled(client);
+  const std::string confirmed = "*3\r\n" + Bulk("subscribe") + Bulk("news") + ":1\r\n";
+  EXPECT_NE(reply.find("*4\r\n" + none + ":0\r\n" + confirmed + one), std::string::npos) << reply;
+}
+
 TEST_F(ChannelsTest, ATransactionThatDoesNotRunPublishesNothing) {
   const std::vector<SimClient*> subscribers = Subscribers();
   for (int shard = 0; shard < cluster_.shards(); ++shard) {
@@ -331,6 +342,133 @@ TEST_F(SmallLimitTest, WhoeverReadsIsNotClosed) {
     Turns();
   }
   EXPECT_FALSE(subscriber.client.overflowed);
+}
+
+// ---- key events
+
+class KeyEventsTest : public ChannelsTest {
+ protected:
+  static Config Telling() {
+    Config config;
+    config.notify_keyspace_events = *ParseEventFlags("KA");
+    return config;
+  }
+  explicit KeyEventsTest(const Config& config = Telling()) : ChannelsTest(config) {}
+
+  static std::string Told(std::string_view key, std::string_view event) {
+    return PatternMessage("__keyspace*", "__keyspace@0__:" + std::string(key), event);
+  }
+};
+
+TEST_F(KeyEventsTest, WhateverShardAKeyLivesOnEverybodyWhoListensIsTold) {
+  SimClient& client = cluster_.Connect(0);
+  std::vector<SimClient*> listeners;
+  for (int shard = 0; shard < 3; ++shard)
+    listeners.push_back(&Subscriber(shard, "PSUBSCRIBE __keyspace*"));
+  for (int shard = 0; shard < 3; ++shard) {
+    const std::string key = KeyOn(shard, "k");
+    SendAll(client, {"SET " + key + " v EX 100", "APPEND " + key + " w", "DEL " + key});
+    Settle();
+    for (SimClient* listener : listeners) {
+      EXPECT_EQ(Taken(*listener),
+                Told(key, "set") + Told(key, "expire") + Told(key, "append") + Told(key, "del"));
+    }
+  }
+}
+
+TEST_F(KeyEventsTest, WhatIsGatedIsToldWhenItIsDurable) {
+  SimClient& listener = Subscriber(0, "PSUBSCRIBE __keyspace*");
+  SimClient& client = cluster_.Connect(0);
+  for (int shard = 0; shard < 3; ++shard) {
+    const std::string sku = SkuOn(shard);
+    EXPECT_EQ(Taken(listener), Told(sku, "created"));
+    Send(client, "RESERVE " + sku + " ord-1 1");
+    Turns();
+    EXPECT_EQ(listener.received, "") << shard;
+    SyncLog();
+    Turns();
+    EXPECT_EQ(Taken(listener), Told(sku, "held")) << shard;
+  }
+}
+
+TEST_F(KeyEventsTest, ATransactionsEventsWaitForAllOfIt) {
+  for (int shard = 0; shard < 3; ++shard) {
+    const std::string sku = SkuOn(shard);
+    const std::string key = KeyOn((shard + 1) % 3, "k");
+    SimClient& listener = Subscriber(0, "PSUBSCRIBE __keyspace*");
+    SimClient& client = cluster_.Connect(1);
+    SendAll(client, {"MULTI", "RESERVE " + sku + " ord-1 1", "SET " + key + " v", "EXEC"});
+    Turns();
+    EXPECT_EQ(listener.received, "") << shard;  // the session's change alone would not have waited
+    SyncLog();
+    Turns();
+    const std::string told = Taken(listener);
+    EXPECT_EQ(told.size(), (Told(sku, "held") + Told(key, "set")).size());
+    EXPECT_NE(told.find(Told(sku, "held")), std::string::npos);
+    EXPECT_NE(told.find(Told(key, "set")), std::string::npos);
+    cluster_.Disconnect(listener);
+  }
+}
+
+TEST_F(KeyEventsTest, AGroupOverShardsTellsEachKeyOnce) {
+  SimClient& listener = Subscriber(2, "PSUBSCRIBE __keyspace*");
+  SimClient& client = cluster_.Connect(0);
+  const std::string from = KeyOn(0, "a");
+  const std::string to = KeyOn(1, "b");
+  SendAll(client, {"SET " + from + " v"});
+  Settle();
+  EXPECT_EQ(Taken(listener), Told(from, "set"));
+  Send(client, "RENAME " + from + " " + to);
+  EXPECT_TRUE(Settled(client).ends_with("+OK\r\n"));
+  EXPECT_EQ(Taken(listener), Told(from, "rename_from") + Told(to, "rename_to"));
+  Send(client, "MSET " + from + " 1 " + to + " 2");
+  Settle();
+  EXPECT_EQ(Taken(listener), Told(from, "set") + Told(to, "set"));
+}
+
+TEST_F(KeyEventsTest, AKeyWhoseTimeIsOverIsToldWithoutAnybodyAsking) {
+  SimClient& listener = Subscriber(0, "PSUBSCRIBE __keyspace*");
+  SimClient& client = cluster_.Connect(0);
+  const std::string key = KeyOn(1, "session");
+  Send(client, "SET " + key + " v PX 500");
+  Settle();
+  EXPECT_EQ(Taken(listener), Told(key, "set") + Told(key, "expire"));
+  cluster_.Advance(DurationMs{499});
+  Settle();
+  EXPECT_EQ(Taken(listener), "");
+  cluster_.Advance(DurationMs{50});
+  Settle();
+  EXPECT_EQ(Taken(listener), Told(key, "expired"));
+}
+
+TEST_F(KeyEventsTest, AHoldWhoseTimeIsOverIsNoKeyThatIsGone) {
+  SimClient& listener = Subscriber(0, "PSUBSCRIBE __keyspace*");
+  SimClient& client = cluster_.Connect(0);
+  const std::string sku = SkuOn(1);
+  Send(client, "RESERVE " + sku + " ord-1 1 EX 10");
+  Settle();
+  EXPECT_EQ(Taken(listener), Told(sku, "created") + Told(sku, "held"));
+  cluster_.Advance(std::chrono::seconds{11});
+  Settle();
+  EXPECT_EQ(Taken(listener), Told(sku, "hold_expired"));
+}
+
+class QuietTest : public KeyEventsTest {
+ protected:
+  static Config Quiet() {
+    Config config;
+    config.notify_keyspace_events = *ParseEventFlags("A");  // of no channel
+    return config;
+  }
+  QuietTest() : KeyEventsTest(Quiet()) {}
+};
+
+TEST_F(QuietTest, WithoutKOrENothingIsTold) {
+  SimClient& listener = Subscriber(0, "PSUBSCRIBE *");
+  SimClient& client = cluster_.Connect(0);
+  Send(client, "SET " + KeyOn(0, "k") + " v");
+  Settle();
+  EXPECT_EQ(Taken(listener), "");
 }
 
 }  // namespace
