@@ -51,6 +51,36 @@ TEST(Directives, NoTwoDirectivesSetTheSameField) {
   }
 }
 
+TEST(Directives, OutputLimitsAreSetClassByClassOrNotAtAll) {
+  const std::string begin = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60";
+  const std::string name = "client-output-buffer-limit";
+  EXPECT_EQ(Get(*FindDirective(name), Config{}), begin);
+  EXPECT_EQ(AfterSet(name, "pubsub 1mb 1kb 5 NORMAL 1 2 3 replica 4 5 6"),
+            "normal 1 2 3 slave 4 5 6 pubsub 1048576 1024 5");
+  for (const std::string_view bad : {"", "pubsub", "pubsub 1 2", "pubsub 1 2 3 normal"}) {
+    EXPECT_EQ(AfterSet(name, bad), "Wrong number of arguments in buffer limit configuration.");
+  }
+  EXPECT_EQ(AfterSet(name, "pubsub 1 2 3 master 1 2 3"),
+            "Invalid client class specified in buffer limit configuration.");
+  for (const std::string_view bad :
+       {"pubsub x 2 3", "pubsub 1 2x 3", "pubsub 1 2 -3", "pubsub 1 2 3.5", "pubsub -1 2 3"}) {
+    EXPECT_EQ(AfterSet(name, bad),
+              "Error in hard, soft or soft_seconds setting in buffer limit configuration.");
+  }
+}
+
+TEST(Directives, EventLettersAreShownAsRedisShowsThem) {
+  const std::string name = "notify-keyspace-events";
+  EXPECT_EQ(AfterSet(name, ""), "");
+  EXPECT_EQ(AfterSet(name, "KEA"), "AKE");
+  EXPECT_EQ(AfterSet(name, "Em"), "Em");
+  EXPECT_EQ(AfterSet(name, "KEn"), "nKE");
+  EXPECT_EQ(AfterSet(name, "dtexzhsl$gE"), "AE");
+  EXPECT_EQ(AfterSet(name, "xKg"), "gxK");
+  EXPECT_EQ(AfterSet(name, "KAmn"), "AnKm");  // Redis forgets the n
+  EXPECT_EQ(AfterSet(name, "KEq"), "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+}
+
 TEST(Directives, AreFoundInAnyCase) {
   ASSERT_NE(FindDirective("MaxMemory"), nullptr);
   EXPECT_EQ(FindDirective("MaxMemory")->name, "maxmemory");
@@ -138,7 +168,8 @@ TEST(Directives, PatternsMatchNamesInAnyCaseAndEachOnce) {
 TEST(Directives, TheClosestNameIsSuggested) {
   EXPECT_EQ(ClosestDirective("prot"), "port");
   EXPECT_EQ(ClosestDirective("append_only"), "appendonly");
-  EXPECT_EQ(ClosestDirective("client-output-buffer"), "");
+  EXPECT_EQ(ClosestDirective("client-output-buffer"), "client-output-buffer-limit");
+  EXPECT_EQ(ClosestDirective("repl-diskless-sync"), "");
   EXPECT_EQ(ClosestDirective("fsync"), "appendfsync");
   EXPECT_EQ(ClosestDirective("qqqqqqqq"), "");
   EXPECT_EQ(ClosestDirective(std::string(100'000, 'p')), "");
