@@ -64,6 +64,41 @@ test('a walk finds every key', async () => {
   assert.equal(found.size, 300);
 });
 
+test('subscribers hear channels and patterns, and again by themselves after a restart', async () => {
+  const subscriber = redis.duplicate();
+  subscriber.on('error', () => {});
+  const heard = [];
+  subscriber.on('message', (channel, message) => heard.push([channel, message]));
+  subscriber.on('pmessage', (pattern, channel, message) => heard.push([pattern, channel, message]));
+  assert.equal(await subscriber.subscribe('news', 'other'), 2);
+  assert.equal(await subscriber.psubscribe('n*'), 3);
+  assert.equal(await redis.publish('news', 'hello'), 2);
+  await eventually(() => heard.length === 2);
+  assert.deepEqual(heard.splice(0), [['news', 'hello'], ['n*', 'news', 'hello']]);
+  assert.deepEqual(await redis.pubsub('NUMSUB', 'news', 'none'), ['news', 1, 'none', 0]);
+  await restartServer();
+  await eventually(async () => (await redis.publish('news', 'again')) === 2);
+  await eventually(() => heard.length >= 2);
+  assert.deepEqual(heard.slice(0, 2), [['news', 'again'], ['n*', 'news', 'again']]);
+  assert.equal(await subscriber.unsubscribe('news', 'other'), 1);
+  assert.equal(await subscriber.punsubscribe('n*'), 0);
+  assert.equal(await subscriber.get('nothing'), null);  // an ordinary connection once more
+  subscriber.disconnect();
+});
+
+test('a session that ends is told', async () => {
+  const subscriber = redis.duplicate();
+  const heard = [];
+  await redis.config('SET', 'notify-keyspace-events', 'Ex');
+  subscriber.on('message', (channel, key) => heard.push([channel, key]));
+  await subscriber.subscribe('__keyevent@0__:expired');
+  await redis.set('session:ends', 'v', 'PX', 50);
+  await eventually(() => heard.length === 1);
+  assert.deepEqual(heard, [['__keyevent@0__:expired', 'session:ends']]);
+  await redis.config('SET', 'notify-keyspace-events', '');
+  subscriber.disconnect();
+});
+
 test('a sale, by commands that ioredis does not know', async () => {
   await sellOut((...words) => redis.call(...words), 'sku:ioredis');
   const lookup = await redis.call('STOCK.GET', 'sku:ioredis', 'sold', 'supplied');

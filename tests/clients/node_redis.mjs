@@ -57,6 +57,22 @@ for (const RESP of [2, 3]) {
     other.destroy();
   });
 
+  named('subscribers hear channels and patterns', async () => {
+    const subscriber = await client.duplicate().connect();
+    const heard = [];
+    await subscriber.subscribe(key('news'), (message, channel) => heard.push([channel, message]));
+    await subscriber.pSubscribe(`${RESP}:n*`, (message, channel) => heard.push(['pattern', channel, message]));
+    assert.equal(await client.publish(key('news'), 'hello'), 2);
+    await eventually(() => heard.length === 2);
+    assert.deepEqual(heard, [[key('news'), 'hello'], ['pattern', key('news'), 'hello']]);
+    if (RESP === 3) assert.equal(await subscriber.get(key('nothing')), null);
+    await subscriber.unsubscribe(key('news'));
+    await subscriber.pUnsubscribe(`${RESP}:n*`);
+    assert.equal(await client.publish(key('news'), 'hello'), 0);
+    assert.equal(await subscriber.get(key('nothing')), null);
+    subscriber.destroy();
+  });
+
   named('a walk finds every key', async () => {
     await Promise.all(Array.from({ length: 300 }, (_, i) => client.set(key(`walk:${i}`), 'v')));
     const found = new Set();

@@ -53,6 +53,39 @@ class RedisPy(WireTest):
         self.assertIsInstance(replies[1], redis.ResponseError)
         self.assertEqual(replies[2], "text")
 
+    def test_a_subscriber_hears_channels_and_patterns(self):
+        subscriber = self.redis.pubsub()
+        self.addCleanup(subscriber.close)
+        subscriber.subscribe(self.key())
+        subscriber.psubscribe(self.key("") + "*")
+        told = [subscriber.get_message(timeout=10) for _ in range(2)]
+        self.assertEqual([(message["type"], message["data"]) for message in told], [("subscribe", 1), ("psubscribe", 2)])
+        self.assertEqual(self.redis.publish(self.key(), "hello"), 2)
+        heard = [subscriber.get_message(timeout=10) for _ in range(2)]
+        self.assertEqual([(message["type"], message["channel"], message["data"]) for message in heard],
+                         [("message", self.key(), "hello"), ("pmessage", self.key(), "hello")])
+        self.assertEqual(self.redis.pubsub_numsub(self.key()), [(self.key(), 1)])
+        self.assertEqual(self.redis.pubsub_channels(self.key("") + "*"), [self.key()])
+        self.assertEqual(self.redis.pubsub_numpat(), 1)
+        subscriber.ping()
+        self.assertEqual(subscriber.get_message(timeout=10)["type"], "pong")
+
+    def test_a_handler_of_key_events_in_a_thread_of_its_own(self):
+        self.redis.config_set("notify-keyspace-events", "KEA")
+        heard = []
+        subscriber = self.redis.pubsub()
+        subscriber.psubscribe(**{"__keyspace@0__:" + self.key(): heard.append})
+        thread = subscriber.run_in_thread(sleep_time=0.01)
+        try:
+            eventually(lambda: self.redis.pubsub_numpat() == 1)
+            self.redis.set(self.key(), "v", px=50)
+            eventually(lambda: len(heard) == 3)
+            self.assertEqual([message["data"] for message in heard], ["set", "expire", "expired"])
+        finally:
+            thread.stop()
+            thread.join()
+            self.redis.config_set("notify-keyspace-events", "")
+
     def test_a_long_pipeline(self):
         pipeline = self.redis.pipeline(transaction=False)
         for i in range(5000):
