@@ -140,7 +140,7 @@ bool Channels::MustWait(const Client& client, const CommandSpec& command) const 
   const bool publishes =
       command.home == Home::kSubscribers ||
       (command.home == Home::kTransaction && client.transaction && client.transaction->publishes);
-  return publishes && client.replies.awaited() > client.publishing;
+  return publishes && (IsTired() || client.replies.awaited() > client.publishing);
 }
 
 TurnStamp Channels::GateOf(const Client& client) {
@@ -230,6 +230,22 @@ void Channels::SendMessage(ShardId to, uint64_t publication, std::string_view ch
 }
 
 void Channels::OnMessage(const ResponseHeader& header, std::string_view packed) {
+  if (!IsTired() && inbox_.empty()) return ServeMessage(header, packed);
+  inbox_.push_back({.header = header, .packed = std::string(packed)});
+}
+
+void Channels::Work() {
+  while (!inbox_.empty() && !IsTired()) {
+    const Message message = std::move(inbox_.front());
+    inbox_.pop_front();
+    ServeMessage(message.header, message.packed);
+  }
+  for (const uint64_t id : std::exchange(waiting_, {})) {
+    if (Client* const client = router_.FindClient(id)) router_.ResumeStalled(*client);
+  }
+}
+
+void Channels::ServeMessage(const ResponseHeader& header, std::string_view packed) {
   ByteReader reader(packed);
   const auto from = reader.Int<ShardId>();
   const std::string_view channel = reader.Word();
@@ -289,6 +305,7 @@ uint64_t Channels::Deliver(std::string_view channel, std::string_view message, T
     for (Client* client : audience.clients) Send(*client, frame, gate);
     receivers += audience.clients.size();
   };
+  steps_ += 1 + patterns_.size();
   if (const auto found = channels_.find(channel); found != channels_.end()) {
     writer.Push(3);
     writer.Bulk("message");
@@ -306,6 +323,7 @@ uint64_t Channels::Deliver(std::string_view channel, std::string_view message, T
     writer.Bulk(message);
     send_to(*audience);
   }
+  steps_ += receivers;
   return receivers;
 }
 

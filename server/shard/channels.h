@@ -18,6 +18,9 @@
 //   presence    once SUBSCRIBE is answered, a PUBLISH sent later finds the subscriber: the count
 //               that tells other shards of it was raised before the answer left
 //
+// A turn does not grow with the number of subscribers: beyond so many steps (a queue appended to, a
+// pattern tried) whoever publishes, here or from another shard, goes on in the next.
+//
 // In a transaction PUBLISH counts where it stands, and its message leaves with the transaction's
 // own gate when all of it is done.
 //
@@ -25,6 +28,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -87,8 +91,19 @@ class Channels {
   // Whether a PUBLISH, or an EXEC with one, has to wait: what its client asked for before is not
   // answered yet, so nobody knows what the message has to wait for.
   bool MustWait(const Client& client, const CommandSpec& command) const;
+  // This turn has done its share of steps.
+  bool IsTired() const { return steps_ >= kStepsPerTurn; }
+  // The client's PUBLISH goes on in the next turn (Router::ResumeStalled).
+  void WaitForTurn(const Client& client) { waiting_.push_back(client.id); }
   // What the client's replies so far wait for. Requires: !MustWait.
   TurnStamp GateOf(const Client& client);
+
+  // ---- turns
+
+  // What had to wait, as far as one turn's share goes.
+  void Work();
+  bool HasWork() const { return !inbox_.empty() || !waiting_.empty(); }
+  void EndTurn() { steps_ = 0; }
 
   // ---- from other shards
 
@@ -120,6 +135,7 @@ class Channels {
   void PublishCounts(Client& client);
   bool Matches(const Audience& audience, std::string_view channel) const;
 
+  void ServeMessage(const ResponseHeader& header, std::string_view packed);
   uint64_t Deliver(std::string_view channel, std::string_view message, TurnStamp gate);
   void Send(Client& client, std::string& frame, TurnStamp gate);
   std::vector<ShardId> OthersWithSubscribers() const;
@@ -134,6 +150,15 @@ class Channels {
   size_t clients_ = 0;
   absl::flat_hash_map<uint64_t, Publication> publications_;  // by number
   uint64_t last_publication_ = 0;
+
+  static constexpr size_t kStepsPerTurn = 20'000;
+  struct Message {
+    ResponseHeader header;
+    std::string packed;
+  };
+  size_t steps_ = 0;  // in this turn
+  std::deque<Message> inbox_;
+  std::vector<uint64_t> waiting_;  // clients
 };
 
 }  // namespace holdfast

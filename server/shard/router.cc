@@ -94,7 +94,9 @@ void Router::Execute(Client& client, const Request& request) {
     return transactions_.Queue(client, *command, words);
   }
   if (channels_.MustWait(client, *command)) {
-    return AppendRequest(client.stalled, HeaderOf(client, *command), words);
+    AppendRequest(client.stalled, HeaderOf(client, *command), words);
+    if (channels_.IsTired()) channels_.WaitForTurn(client);
+    return;
   }
   Dispatch(client, request);
   if (shard_.BatchIsFull()) EndTurn();
@@ -383,11 +385,13 @@ void Router::Work() {
   shard_.Sweep();
   snapshot_walk_.Work();
   late_replies_.Work();
+  channels_.Work();
 }
 
 void Router::EndTurn() {
   answered_bytes_ = 0;
   if (shard_.HasEvents()) channels_.TellEvents(shard_.TakeEvents());
+  channels_.EndTurn();
   shard_.PushBatch();  // (1)
   retry_ |= snapshot_walk_.AfterPush();
   groups_.SendFinishes();

@@ -83,7 +83,7 @@ class Router {
   // More to do without waiting for anything.
   bool HasWork() const {
     return retry_ || !to_self_.empty() || !inbox_.empty() || shard_.HasWork() ||
-           snapshot_walk_.HasWork();
+           snapshot_walk_.HasWork() || channels_.HasWork();
   }
 
   void EndTurn();
@@ -108,6 +108,8 @@ class Router {
   void Respond(const ResponseHeader& header, std::string_view reply);
   // A part of a client's reply, or the whole of it, is there. Nothing happens if the client left.
   void TakeReply(const ResponseHeader& header, std::string_view reply);
+  // What the client's stalled request waited for may be there.
+  void ResumeStalled(Client& client);
   // For this shard's snapshot, which is granted them when everybody before it has left.
   void AskForSlots(SlotList slots);
   // The client waits for so many parts of a reply.
@@ -134,7 +136,6 @@ class Router {
   void RetryVisits();
   void ServeInbox();
   void DeliverResponses(std::string_view responses);
-  void ResumeStalled(Client& client);
   void FinishPart(Client& client, const ResponseHeader& header, std::string_view reply);
   void MarkDirty(Client& client);
 

@@ -211,15 +211,15 @@ void Router::TakeReply(const ResponseHeader& header, std::string_view reply) {
   MarkDirty(*client);
   if (header.to.part == kWholeReply) {
     client->replies.Fulfil(header.to.ticket, reply, header.gate);
-    if (!client->stalled.empty()) ResumeStalled(*client);
+    ResumeStalled(*client);
   } else {
     FinishPart(*client, header, reply);
   }
 }
 
-// What the stalled request waited for may be there.
 void Router::ResumeStalled(Client& client) {
-  if (client.replies.awaited() > client.publishing) return;
+  if (client.stalled.empty() || client.replies.awaited() > client.publishing) return;
+  if (channels_.IsTired()) return channels_.WaitForTurn(client);
   const uint64_t id = client.id;
   const std::string packed = std::exchange(client.stalled, {});
   std::string_view rest = packed;

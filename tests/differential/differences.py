@@ -102,6 +102,9 @@ NOT_SENT = {
 #   SCAN      Redis also takes "-1", "+1", "01" and "" for a cursor; we take what a reply can have given.
 #             A MATCH pattern over 64 KiB is refused: matching must not hold up a shard. Stars alone match the empty
 #             key, too: in Redis "*" does, "**" does not
+#   PUBLISH   inside MULTI to a channel of one's own (RESP3): Redis puts the message into the middle of EXEC's array, we
+#             send it before or behind that reply
+#   SUBSCRIBE to several channels: their order in what UNSUBSCRIBE without words answers is Redis' table's, ours theirs
 #   HELLO     inside MULTI: the transaction's later replies keep the protocol that it began with
 #   HRANDFIELD over 1,000,000 fields or 64 MiB is refused; Redis builds the answer until the client is cut off
 #   errors    Redis quotes a word (an unknown command's, EXPIRE's option) up to its first NUL byte and without line

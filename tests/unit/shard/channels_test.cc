@@ -311,6 +311,32 @@ TEST_F(ChannelsTest, SubscribingTwiceIsSubscribingOnce) {
   EXPECT_EQ(Taken(subscriber), Message("a", "x"));
 }
 
+// ---- many
+
+TEST_F(ChannelsTest, ATurnTakesItsShareOfManyMessagesAndTheNextGoesOn) {
+  for (const int shard : {0, 1}) {  // the publisher's own, and another
+    std::string line = "PSUBSCRIBE news";
+    for (int i = 1; i < 1000; ++i) line += " x" + std::to_string(i);
+    SimClient& subscriber = Subscriber(shard, line);
+    SimClient& publisher = cluster_.Connect(0);
+    std::string expected;
+    std::string replies;
+    int turns = 0;
+    for (int i = 0; i < 100; ++i) {
+      const std::string number = std::to_string(i);
+      for (; !Send(publisher, "PUBLISH news " + number); ++turns) Turn();
+      expected += PatternMessage("news", "news", number);
+      replies += ":1\r\n";
+    }
+    for (; turns < 20 && subscriber.received.size() < expected.size(); ++turns) Turn();
+    EXPECT_GE(turns, 4) << shard;  // 1,000 patterns for each of 100 messages
+    Turns();
+    EXPECT_EQ(Taken(publisher), replies);
+    EXPECT_EQ(Taken(subscriber), expected);
+    cluster_.Disconnect(subscriber);
+  }
+}
+
 // ---- limits
 
 class SmallLimitTest : public ChannelsTest {
