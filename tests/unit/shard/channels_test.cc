@@ -37,6 +37,7 @@ class ChannelsTest : public ClusterTest {
   // On each shard one.
   std::vector<SimClient*> Subscribers() {
     std::vector<SimClient*> all;
+    all.reserve(3);
     for (int shard = 0; shard < cluster_.shards(); ++shard) all.push_back(&Subscriber(shard));
     return all;
   }
@@ -389,6 +390,7 @@ class KeyEventsTest : public ChannelsTest {
 TEST_F(KeyEventsTest, WhateverShardAKeyLivesOnEverybodyWhoListensIsTold) {
   SimClient& client = cluster_.Connect(0);
   std::vector<SimClient*> listeners;
+  listeners.reserve(3);
   for (int shard = 0; shard < 3; ++shard)
     listeners.push_back(&Subscriber(shard, "PSUBSCRIBE __keyspace*"));
   for (int shard = 0; shard < 3; ++shard) {

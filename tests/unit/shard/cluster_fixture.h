@@ -22,7 +22,7 @@ class ClusterTest : public testing::Test {
   // A key that lives on `shard`.
   std::string KeyOn(int shard, const std::string& name) {
     for (int i = 0;; ++i) {
-      const std::string key = name + std::to_string(i);
+      std::string key = name + std::to_string(i);
       if (cluster_.state().map.OwnerOf(SlotOf(key)) == shard) return key;
     }
   }
