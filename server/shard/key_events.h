@@ -11,8 +11,10 @@
 
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "storage/core/mutation.h"
+#include "storage/core/stock_mutations.h"
 
 namespace holdfast {
 
@@ -30,7 +32,8 @@ void AppendKeyEvent(std::string& out, const KeyEvent& event);
 void AppendKeyEvents(std::string& out, std::string_view events, bool gated);
 
 // What befalls a SKU, as the order events name it; empty: nothing that is told. A hold whose time
-// is over is not `expired`, for there that means a key that is gone.
+// is over is not `expired`, for there that means a key that is gone; several that are settled at
+// once are told once, for a key event names no hold.
 constexpr std::string_view StockEventOf(MutationKind kind) {
   switch (kind) {
     case MutationKind::kItemCreated:
@@ -57,6 +60,13 @@ constexpr std::string_view StockEventOf(MutationKind kind) {
     default:
       return {};
   }
+}
+template <typename M>
+constexpr std::string_view StockEventOf(const M& mutation) {
+  if constexpr (std::is_same_v<M, HoldTaken>) {
+    if (mutation.Confirmed()) return "confirmed";  // FINAL is one event
+  }
+  return StockEventOf(M::kKind);
 }
 
 }  // namespace holdfast

@@ -111,6 +111,14 @@ void Shard::NoteIfNew(const KeyPlace& place) {
   if (keyspace_.Find(place) == nullptr) NoteEvent(place, "new", gates_keys_);
 }
 
+// `soldout` and `instock` come last, as among the order events.
+void Shard::NoteStockEvents(const KeyPlace& place, std::string_view event, bool was_sold_out,
+                            bool is_sold_out) {
+  if (!event.empty()) NoteEvent(place, event, gates_stock_);
+  if (is_sold_out != was_sold_out)
+    NoteEvent(place, is_sold_out ? "soldout" : "instock", gates_stock_);
+}
+
 // That a key is a SKU is news that a crash can undo, too.
 TurnStamp Shard::ReadStamp(const KeyPlace& place, const Entry* entry) {
   const TurnStamp stamp = keyspace_.gated_stamp(place.slot);

@@ -238,11 +238,12 @@ class Shard {
 
   template <typename M>
   void CommitItem(const KeyPlace& place, Item& item, const M& mutation) {
+    const bool was_sold_out = item.Sellable() == 0;
     Record(place, mutation, gates_stock_);
     keyspace_.Apply(place, mutation);
     if (!captures()) Stamp(item, mutation, gates_stock_ ? stamp() : 0);
-    if constexpr (!StockEventOf(M::kKind).empty())
-      Notify(kStockEvents, place, StockEventOf(M::kKind));
+    if (Notifies(kStockEvents)) [[unlikely]]
+      NoteStockEvents(place, StockEventOf(mutation), was_sold_out, item.Sellable() == 0);
   }
   template <typename... M>
   void CommitItem(const KeyPlace& place, Item& item, const std::variant<M...>& mutation) {
@@ -253,6 +254,8 @@ class Shard {
   void Expire(const KeyPlace& place);
   void NoteEvent(const MutationPlace& place, std::string_view event, bool gated);
   void NoteIfNew(const KeyPlace& place);
+  void NoteStockEvents(const KeyPlace& place, std::string_view event, bool was_sold_out,
+                       bool is_sold_out);
 
   // Tells the watchers of keys that a whole partition's change takes away or brings.
   void TouchPartition(const MutationPlace& place, const DatabaseFlushed& flushed);

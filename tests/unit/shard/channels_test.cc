@@ -481,6 +481,37 @@ TEST_F(KeyEventsTest, AHoldWhoseTimeIsOverIsNoKeyThatIsGone) {
   EXPECT_EQ(Taken(listener), Told(sku, "hold_expired"));
 }
 
+TEST_F(KeyEventsTest, SoldOutAndInStockAreToldLastWhereASkuTurnsFromOneToTheOther) {
+  SimClient& listener = Subscriber(0, "PSUBSCRIBE __keyspace*");
+  SimClient& client = cluster_.Connect(0);
+  for (int shard = 0; shard < 3; ++shard) {
+    const std::string sku = KeyOn(shard, "mask");
+    struct Step {
+      std::string line;
+      std::vector<std::string> told;
+    };
+    const Step steps[] = {
+        {"STOCK.CREATE " + sku + " 0", {"created"}},
+        {"STOCK.ADJUST " + sku + " r1 5", {"adjusted", "instock"}},
+        {"RESERVE " + sku + " a 4", {"held"}},
+        {"RESERVE " + sku + " b 1 FINAL", {"confirmed", "soldout"}},
+        {"RESERVE " + sku + " c 1", {}},
+        {"CONFIRM " + sku + " a QTY 3", {"confirmed", "instock"}},
+        {"STOCK.SET " + sku + " SAFETY 1", {"soldout"}},
+        {"STOCK.SET " + sku + " SAFETY 2", {}},
+        {"STOCK.SET " + sku + " SAFETY 0", {"instock"}},
+        {"RELEASE " + sku + " unknown", {}},
+    };
+    for (const auto& [line, told] : steps) {
+      Send(client, line);
+      Settle();
+      std::string expected;
+      for (const std::string& event : told) expected += Told(sku, event);
+      EXPECT_EQ(Taken(listener), expected) << line;
+    }
+  }
+}
+
 class QuietTest : public KeyEventsTest {
  protected:
   static Config Quiet() {
