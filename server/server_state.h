@@ -49,6 +49,10 @@ struct ServerState {
   std::atomic<int> monitors{0};  // connections that are shown every command
   NameCounts channels;           // that have a subscriber
   NameCounts patterns;
+  // Of messages and key events that a shard has still to tell. Beyond its bound sockets are not
+  // read and sweeps pause, until half of it is told.
+  std::atomic<size_t> untold_bytes{0};
+  static constexpr size_t kUntoldBytesMax = size_t{32} << 20;
   std::atomic<bool> sweeps{true};  // DEBUG SET-ACTIVE-EXPIRE
 
   std::string run_id;  // 40 hex digits, of this process

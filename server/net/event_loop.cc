@@ -147,7 +147,9 @@ void EventLoop::OnBusy() {
 }
 
 void EventLoop::UpdateHeld() {
-  const bool held = shard_.server().log.Congested();
+  const ServerState& server = shard_.server();
+  const size_t untold_max = ServerState::kUntoldBytesMax / (held_ ? 2 : 1);
+  const bool held = server.log.Congested() || server.untold_bytes > untold_max;
   if (held == held_) return;
   BeginWork();
   held_ = held;

@@ -140,7 +140,7 @@ bool Channels::MustWait(const Client& client, const CommandSpec& command) const 
   const bool publishes =
       command.home == Home::kSubscribers ||
       (command.home == Home::kTransaction && client.transaction && client.transaction->publishes);
-  return publishes && (IsTired() || client.replies.awaited() > client.publishing);
+  return publishes && (MustQueue() || client.replies.awaited() > client.publishing);
 }
 
 TurnStamp Channels::GateOf(const Client& client) {
@@ -196,22 +196,33 @@ void Channels::Broadcast(std::string_view channel, std::string_view message, Tur
   for (const ShardId to : OthersWithSubscribers()) SendMessage(to, 0, channel, message, gate);
 }
 
-void Channels::TellEvents(std::string_view events) {
+void Channels::TellEvents(std::string packed) {
   if (subscriptions_ == 0 && OnlyHere()) return;
-  const uint32_t flags = shard_.config().notify_keyspace_events;
-  std::string channel;
+  Events events{.packed = std::move(packed), .stamp = shard_.EventStamp()};
+  if (!MustQueue() && Tell(events)) return;
+  shard_.server().untold_bytes += events.packed.size();
+  queue_.emplace_back(std::move(events));
+}
+
+bool Channels::Tell(Events& events) {
+  std::string_view rest = std::string_view(events.packed).substr(events.told);
   KeyEvent event{};
-  while (TakeKeyEvent(events, event)) {
-    const TurnStamp gate = event.gated ? shard_.EventStamp() : 0;
-    const std::string db = std::to_string(event.db);
-    if ((flags & kKeyspaceChannels) != 0) {
-      channel.assign("__keyspace@").append(db).append("__:").append(event.key);
-      Broadcast(channel, event.event, gate);
-    }
-    if ((flags & kKeyeventChannels) != 0) {
-      channel.assign("__keyevent@").append(db).append("__:").append(event.event);
-      Broadcast(channel, event.key, gate);
-    }
+  while (!IsTired() && TakeKeyEvent(rest, event)) Tell(event, event.gated ? events.stamp : 0);
+  events.told = events.packed.size() - rest.size();
+  return rest.empty();
+}
+
+void Channels::Tell(const KeyEvent& event, TurnStamp gate) {
+  const uint32_t flags = shard_.config().notify_keyspace_events;
+  const std::string db = std::to_string(event.db);
+  std::string channel;
+  if ((flags & kKeyspaceChannels) != 0) {
+    channel.append("__keyspace@").append(db).append("__:").append(event.key);
+    Broadcast(channel, event.event, gate);
+  }
+  if ((flags & kKeyeventChannels) != 0) {
+    channel.assign("__keyevent@").append(db).append("__:").append(event.event);
+    Broadcast(channel, event.key, gate);
   }
 }
 
@@ -223,6 +234,7 @@ void Channels::SendMessage(ShardId to, uint64_t publication, std::string_view ch
   AppendInt<ShardId>(packed, shard_.id());
   AppendWord(packed, channel);
   AppendWord(packed, message);
+  shard_.server().untold_bytes += packed.size();
   router_.Respond({.to = {.client = 0, .ticket = publication, .part = 0, .shard = to},
                    .gate = gate,
                    .kind = ResponseKind::kMessage},
@@ -230,22 +242,30 @@ void Channels::SendMessage(ShardId to, uint64_t publication, std::string_view ch
 }
 
 void Channels::OnMessage(const ResponseHeader& header, std::string_view packed) {
-  if (!IsTired() && inbox_.empty()) return ServeMessage(header, packed);
-  inbox_.push_back({.header = header, .packed = std::string(packed)});
+  if (!MustQueue()) return Serve(header, packed);
+  queue_.emplace_back(Message{.header = header, .packed = std::string(packed)});
 }
 
 void Channels::Work() {
-  while (!inbox_.empty() && !IsTired()) {
-    const Message message = std::move(inbox_.front());
-    inbox_.pop_front();
-    ServeMessage(message.header, message.packed);
-  }
-  for (const uint64_t id : std::exchange(waiting_, {})) {
-    if (Client* const client = router_.FindClient(id)) router_.ResumeStalled(*client);
+  while (!queue_.empty() && !IsTired()) {
+    if (auto* const events = std::get_if<Events>(&queue_.front())) {
+      if (!Tell(*events)) return;
+      shard_.server().untold_bytes -= events->packed.size();
+      queue_.pop_front();
+      continue;
+    }
+    const auto next = std::move(queue_.front());
+    queue_.pop_front();
+    if (const auto* const message = std::get_if<Message>(&next)) {
+      Serve(message->header, message->packed);
+    } else if (Client* client = router_.FindClient(std::get<Publisher>(next).client)) {
+      router_.ResumeStalled(*client);
+    }
   }
 }
 
-void Channels::ServeMessage(const ResponseHeader& header, std::string_view packed) {
+void Channels::Serve(const ResponseHeader& header, std::string_view packed) {
+  shard_.server().untold_bytes -= packed.size();
   ByteReader reader(packed);
   const auto from = reader.Int<ShardId>();
   const std::string_view channel = reader.Word();

@@ -19,10 +19,13 @@
 //               that tells other shards of it was raised before the answer left
 //
 // A turn does not grow with the number of subscribers: beyond so many steps (a queue appended to, a
-// pattern tried) whoever publishes, here or from another shard, goes on in the next.
+// pattern tried) key events, messages from other shards and clients with a PUBLISH wait for the
+// next, in one line. What waits is counted over all shards (ServerState::untold_bytes), and beyond
+// a bound nobody's requests are read: else who changes keys would outrun who is told of it.
 //
 // In a transaction PUBLISH counts where it stands, and its message leaves with the transaction's
-// own gate when all of it is done.
+// own gate when all of it is done: an earlier message would tell of what may still wait, behind a
+// lock or for the disk. So who unsubscribes behind it in that transaction is counted and not told.
 //
 // Owner thread: its shard.
 #pragma once
@@ -33,6 +36,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include <absl/container/btree_map.h>
@@ -40,6 +44,7 @@
 
 #include "server/command.h"
 #include "server/shard/client.h"
+#include "server/shard/key_events.h"
 #include "server/shard/letters.h"
 #include "server/shard/subscriptions.h"
 
@@ -84,17 +89,17 @@ class Channels {
   // Tells all subscribers of all shards; nobody counts them.
   void Broadcast(std::string_view channel, std::string_view message, TurnStamp gate);
   // End of turn, before the push: what befell keys (server/shard/key_events.h).
-  void TellEvents(std::string_view events);
+  void TellEvents(std::string packed);
   // No other shard has a subscriber.
   bool OnlyHere() const;
 
   // Whether a PUBLISH, or an EXEC with one, has to wait: what its client asked for before is not
   // answered yet, so nobody knows what the message has to wait for.
   bool MustWait(const Client& client, const CommandSpec& command) const;
-  // This turn has done its share of steps.
-  bool IsTired() const { return steps_ >= kStepsPerTurn; }
-  // The client's PUBLISH goes on in the next turn (Router::ResumeStalled).
-  void WaitForTurn(const Client& client) { waiting_.push_back(client.id); }
+  // This turn has done its share of steps, or others wait already.
+  bool MustQueue() const { return IsTired() || !queue_.empty(); }
+  // The client's PUBLISH goes on in a later turn (Router::ResumeStalled).
+  void Queue(const Client& client) { queue_.emplace_back(Publisher{client.id}); }
   // What the client's replies so far wait for. Requires: !MustWait.
   TurnStamp GateOf(const Client& client);
 
@@ -102,7 +107,7 @@ class Channels {
 
   // What had to wait, as far as one turn's share goes.
   void Work();
-  bool HasWork() const { return !inbox_.empty() || !waiting_.empty(); }
+  bool HasWork() const { return !queue_.empty(); }
   void EndTurn() { steps_ = 0; }
 
   // ---- from other shards
@@ -135,7 +140,24 @@ class Channels {
   void PublishCounts(Client& client);
   bool Matches(const Audience& audience, std::string_view channel) const;
 
-  void ServeMessage(const ResponseHeader& header, std::string_view packed);
+  // What waits for a turn.
+  struct Events {  // of one earlier turn
+    std::string packed;
+    TurnStamp stamp;  // of that turn
+    size_t told = 0;  // so many bytes of them
+  };
+  struct Message {  // from another shard
+    ResponseHeader header;
+    std::string packed;
+  };
+  struct Publisher {
+    uint64_t client;
+  };
+
+  // False: the turn has done its share, and some are left.
+  bool Tell(Events& events);
+  void Tell(const KeyEvent& event, TurnStamp gate);
+  void Serve(const ResponseHeader& header, std::string_view packed);
   uint64_t Deliver(std::string_view channel, std::string_view message, TurnStamp gate);
   void Send(Client& client, std::string& frame, TurnStamp gate);
   std::vector<ShardId> OthersWithSubscribers() const;
@@ -152,13 +174,9 @@ class Channels {
   uint64_t last_publication_ = 0;
 
   static constexpr size_t kStepsPerTurn = 20'000;
-  struct Message {
-    ResponseHeader header;
-    std::string packed;
-  };
+  bool IsTired() const { return steps_ >= kStepsPerTurn; }
   size_t steps_ = 0;  // in this turn
-  std::deque<Message> inbox_;
-  std::vector<uint64_t> waiting_;  // clients
+  std::deque<std::variant<Events, Message, Publisher>> queue_;
 };
 
 }  // namespace holdfast

@@ -95,7 +95,7 @@ void Router::Execute(Client& client, const Request& request) {
   }
   if (channels_.MustWait(client, *command)) {
     AppendRequest(client.stalled, HeaderOf(client, *command), words);
-    if (channels_.IsTired()) channels_.WaitForTurn(client);
+    if (channels_.MustQueue()) channels_.Queue(client);
     return;
   }
   Dispatch(client, request);

@@ -211,7 +211,8 @@ void Router::TakeReply(const ResponseHeader& header, std::string_view reply) {
   MarkDirty(*client);
   if (header.to.part == kWholeReply) {
     client->replies.Fulfil(header.to.ticket, reply, header.gate);
-    ResumeStalled(*client);
+    if (client->stalled.empty()) return;
+    channels_.MustQueue() ? channels_.Queue(*client) : ResumeStalled(*client);
   } else {
     FinishPart(*client, header, reply);
   }
@@ -219,7 +220,6 @@ void Router::TakeReply(const ResponseHeader& header, std::string_view reply) {
 
 void Router::ResumeStalled(Client& client) {
   if (client.stalled.empty() || client.replies.awaited() > client.publishing) return;
-  if (channels_.IsTired()) return channels_.WaitForTurn(client);
   const uint64_t id = client.id;
   const std::string packed = std::exchange(client.stalled, {});
   std::string_view rest = packed;

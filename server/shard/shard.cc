@@ -346,8 +346,10 @@ void Shard::Sweep() {
 }
 
 void Shard::SweepDue() {
-  // A full queue or disk: what is due is settled on access, and by the next sweep that may.
+  // A full queue or disk, or too much that is not told yet: what is due is settled on access, and
+  // by the next sweep that may.
   if (server_.log.Congested() || server_.log.LowOnDisk()) return;
+  if (server_.untold_bytes > ServerState::kUntoldBytesMax) return;
   size_t records = 0;
   while (records < kSweepRecordsPerTurn) {
     const size_t looked_at = keyspace_.CollectDue(

@@ -6,6 +6,7 @@ What befell a key comes in the same order; between keys there is none across sha
 import random
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 from families import BITS, EXPIRY, HASHES, KEYS_OF_ANY_TYPE, PAUSE, STRINGS, Family, sequence
 from harness import Client, WireTest
@@ -84,8 +85,9 @@ class Events(WireTest):
                 chance = random.Random("%s/%d" % (name, seed))
                 made = sequence(Family(FAMILIES[name]), COMMANDS_A_ROUND, chance)
                 commands = [command for _, command in made if is_sent(command)]
-                ours = self.heard_by(self.server.port, commands, letters)
-                theirs = self.heard_by(self.redis.port, commands, letters)
+                with ThreadPoolExecutor() as both:
+                    ours, theirs = both.map(lambda port: self.heard_by(port, commands, letters),
+                                            (self.server.port, self.redis.port))
                 self.seen += len(theirs)
                 for channel in sorted(set(ours) | set(theirs)):
                     self.assertEqual(sort(ours.get(channel, [])), sort(theirs.get(channel, [])),

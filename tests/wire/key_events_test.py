@@ -1,14 +1,13 @@
 """notify-keyspace-events over real sockets: who is told what befalls keys and stock, and when."""
 
+import threading
 import time
 import unittest
 
 from harness import WireTest
 
 
-class KeyEvents(WireTest):
-    flags = ("--shards", "4", "--notify-keyspace-events", "KEA")
-
+class KeyEventsTest(WireTest):
     def listener(self, *patterns):
         client = self.connect()
         client.send("PSUBSCRIBE", *patterns)
@@ -18,6 +17,10 @@ class KeyEvents(WireTest):
 
     def heard(self, listener, count):
         return [listener.read()[2:] for _ in range(count)]
+
+
+class KeyEvents(KeyEventsTest):
+    flags = ("--shards", "4", "--notify-keyspace-events", "KEA")
 
     def test_a_keys_channel_tells_the_events_and_an_events_channel_the_keys(self):
         listener = self.listener("__key*@0__:*" + self.key(), "__keyevent@0__:set")
@@ -94,6 +97,30 @@ class KeyEvents(WireTest):
         self.call("MSET", *(word for key in keys for word in (key, "v")))
         self.assertEqual(self.call("DEL", *keys), 5000)
         self.assertEqual(sorted(key for _, key in self.heard(listener, 5000)), sorted(key.encode() for key in keys))
+
+
+class Backlog(KeyEventsTest):
+    flags = ("--shards", "4", "--notify-keyspace-events", "K$", "--appendonly", "no")
+
+    def test_whoever_changes_keys_does_not_outrun_who_is_told(self):
+        def peak():
+            with open("/proc/%d/status" % self.server.process.pid) as status:
+                return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) // 1024
+        # Each event is a large name, held against many patterns in vain.
+        listener = self.listener(*("x%d" % i for i in range(2000)))
+        before = peak()
+        key, writers = "k" * 100_000, [self.connect() for _ in range(4)]
+        threads = [threading.Thread(target=writer.pipeline, args=[("INCR", key)] * 500) for writer in writers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()  # 200 MB
+        with open("/proc/%d/maps" % self.server.process.pid) as maps:
+            keeps_freed = "jemalloc" not in maps.read()  # a sanitizer
+        if not keeps_freed:
+            self.assertLess(peak() - before, 130)
+        self.assertEqual(self.call("PUBLISH", "x7", "m"), 1)
+        self.assertEqual(listener.read(), [b"pmessage", b"x7", b"x7", b"m"])
 
 
 if __name__ == "__main__":

@@ -512,6 +512,42 @@ TEST_F(KeyEventsTest, SoldOutAndInStockAreToldLastWhereASkuTurnsFromOneToTheOthe
   }
 }
 
+TEST_F(KeyEventsTest, ManyAreToldInSlicesInOrderAndStillNotBeforeTheyAreDurable) {
+  std::string patterns = "PSUBSCRIBE __keyspace*";
+  for (int i = 1; i < 1000; ++i) patterns += " x" + std::to_string(i);
+  for (int shard = 0; shard < 3; ++shard) {
+    const std::string sku = SkuOn(shard);
+    SimClient& listener = Subscriber(0, patterns);
+    SimClient& client = cluster_.Connect(shard);
+    SimClient& publisher = cluster_.Connect(0);
+    std::string expected;
+    for (int i = 0; i < 100; ++i) {
+      Send(client, "RESERVE " + sku + " ord-" + std::to_string(i) + " 1");
+      expected += Told(sku, "held");
+    }
+    expected += Told(sku, "soldout");
+    cluster_.EndTurn(shard);
+    EXPECT_GT(cluster_.state().untold_bytes, 0) << shard;
+    int turns = 0;
+    for (; cluster_.state().untold_bytes > 0; ++turns) Turn();
+    EXPECT_GE(turns, 4) << shard;  // 1,000 patterns for each of 101 events
+    EXPECT_EQ(listener.received, "") << shard;
+    SyncLog();
+    EXPECT_EQ(Taken(listener), expected) << shard;
+    Send(publisher, "PUBLISH x1 m");  // whoever waited in the same line goes on
+    EXPECT_EQ(Settled(publisher), ":1\r\n");
+    cluster_.Disconnect(listener);
+  }
+}
+
+TEST_F(KeyEventsTest, WithoutListenersNothingIsKeptToBeTold) {
+  SimClient& client = cluster_.Connect(0);
+  for (int i = 0; i < 100; ++i) Send(client, "SET " + KeyOn(0, "k") + " v");
+  cluster_.EndTurn(0);
+  EXPECT_FALSE(cluster_.router(0).HasWork());
+  EXPECT_EQ(cluster_.state().untold_bytes, 0);
+}
+
 class QuietTest : public KeyEventsTest {
  protected:
   static Config Quiet() {
