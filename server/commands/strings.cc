@@ -89,7 +89,9 @@ void ReplyString(CommandContext& ctx, const Entry* entry) {
   ctx.reply.Bulk(entry->string());
 }
 
-void NotifySet(CommandContext& ctx, UnixMs deadline) {
+inline void NotifySet(CommandContext& ctx, UnixMs deadline) {
+  if (!ctx.shard.Notifies(kStringEvents | kGenericEvents)) [[likely]]
+    return;
   ctx.shard.Notify(kStringEvents, ctx.place, "set");
   if (deadline != kNever) ctx.shard.Notify(kGenericEvents, ctx.place, "expire");
 }

@@ -136,11 +136,9 @@ size_t Channels::SubscribersOf(std::string_view channel) const {
 
 // ---- publishing
 
-bool Channels::MustWait(const Client& client, const CommandSpec& command) const {
-  const bool publishes =
-      command.home == Home::kSubscribers ||
-      (command.home == Home::kTransaction && client.transaction && client.transaction->publishes);
-  return publishes && (MustQueue() || client.replies.awaited() > client.publishing);
+bool Channels::Publishes(const Client& client, const CommandSpec& command) {
+  if (command.home != Home::kTransaction) return command.home == Home::kSubscribers;
+  return client.transaction != nullptr && client.transaction->publishes;
 }
 
 TurnStamp Channels::GateOf(const Client& client) {

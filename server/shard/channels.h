@@ -95,7 +95,12 @@ class Channels {
 
   // Whether a PUBLISH, or an EXEC with one, has to wait: what its client asked for before is not
   // answered yet, so nobody knows what the message has to wait for.
-  bool MustWait(const Client& client, const CommandSpec& command) const;
+  bool MustWait(const Client& client, const CommandSpec& command) const {
+    const bool may_publish =
+        command.home == Home::kSubscribers || command.home == Home::kTransaction;
+    return may_publish && Publishes(client, command) &&
+           (MustQueue() || client.replies.awaited() > client.publishing);
+  }
   // This turn has done its share of steps, or others wait already.
   bool MustQueue() const { return IsTired() || !queue_.empty(); }
   // The client's PUBLISH goes on in a later turn (Router::ResumeStalled).
@@ -153,6 +158,8 @@ class Channels {
   struct Publisher {
     uint64_t client;
   };
+
+  static bool Publishes(const Client& client, const CommandSpec& command);
 
   // False: the turn has done its share, and some are left.
   bool Tell(Events& events);

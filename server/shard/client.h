@@ -86,8 +86,9 @@ struct Client {
   const CommandSpec* last_command = nullptr;
   size_t query_bytes = 0;  // read and not yet parsed
 
+  // Asked before every request, so the two bits are looked at together.
   bool blocked() const {
-    return gather != nullptr || close_after_replies || postponed || !stalled.empty();
+    return gather != nullptr || (close_after_replies | postponed) != 0 || !stalled.empty();
   }
 };
 

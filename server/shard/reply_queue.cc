@@ -40,18 +40,17 @@ void ReplyQueue::Append(std::string_view bytes, TurnStamp stamp) {
   std::string& written = tail();
   const size_t mark = written.size();
   written += bytes;
-  Hold(mark, stamp);
+  if (stamp != 0 || !segments_.empty()) Hold(mark, stamp);
 }
 
 void ReplyQueue::Seal(size_t mark, TurnStamp stamp) {
   latest_stamp_ = std::max(latest_stamp_, stamp);
   if (Silent()) return tail().resize(mark);
-  Hold(mark, stamp);
+  if (stamp != 0 || !segments_.empty()) Hold(mark, stamp);
 }
 
-// What stands in the tail behind `mark` waits for `stamp`.
+// What stands in the tail behind `mark` waits for `stamp`, or for what stands before it.
 void ReplyQueue::Hold(size_t mark, TurnStamp stamp) {
-  if (stamp == 0 && segments_.empty()) return;
   segment_bytes_ += tail().size() - mark;
   if (stamp == 0) return;
   if (!segments_.empty()) {

@@ -127,7 +127,8 @@ class Shard {
     if (Notifies(kind)) [[unlikely]]
       NoteEvent(place, event, kind == kStockEvents ? gates_stock_ : gates_keys_);
   }
-  bool Notifies(EventFlag kind) const { return (events_ & kind) != 0; }
+  // Of one of these kinds.
+  bool Notifies(uint32_t kinds) const { return (events_ & kinds) != 0; }
 
   void CreateStock(CommandContext& ctx, const ItemCreated& created);
   void DropStock(CommandContext& ctx, const ItemDropped& dropped);
