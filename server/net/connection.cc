@@ -327,15 +327,21 @@ void Connection::OnReplies() {
   CloseIfDone();
 }
 
+// What is on its way counts as taken: one reply may be as large as a value.
 bool Connection::CloseIfOverLimit() {
+  const int64_t limit = HardLimitOf(loop_.router().shard().config(), client_);
+  const bool is_over = client_.overflowed || client_.replies.bytes() > static_cast<size_t>(limit);
+  return is_over ? CloseAsSlow() : CloseIfOverSoftLimit();
+}
+
+bool Connection::CloseIfOverSoftLimit() {
   const Shard& shard = loop_.router().shard();
-  // What is on its way counts as taken: one reply may be as large as a value.
-  const size_t held = client_.replies.bytes();
-  const bool is_over = client_.overflowed ||
-                       held > static_cast<size_t>(HardLimitOf(shard.config(), client_)) ||
-                       soft_limit_.IsOver(shard.config().output_limits[OutputClassOf(client_)],
-                                          held, shard.now().now);
-  if (!is_over) return false;
+  const OutputLimit& limit = shard.config().output_limits[OutputClassOf(client_)];
+  const bool is_over = soft_limit_.IsOver(limit, client_.replies.bytes(), shard.now().now);
+  return is_over && CloseAsSlow();
+}
+
+bool Connection::CloseAsSlow() {
   LogWarning("Closing client {}: it does not read its replies ({})", client_.address,
              client_.subscriptions != nullptr ? "client-output-buffer-limit pubsub"
                                               : "client-buffer-limit");

@@ -37,8 +37,9 @@ class Connection final : public ClientSink {
   void EndPostponed();
   bool drained() const { return !writing_ && !to_resume && client_.replies.empty(); }
   void Close();
-  // True: too much waits for it, or has for too long.
-  bool CloseIfOverLimit();
+  // True: too much has waited for it for too long. At any time, also before the turn's replies are
+  // flushed; of those nobody knows yet whether they will wait.
+  bool CloseIfOverSoftLimit();
 
   // The log's queue is over its bound, or no longer: sockets wait.
   void Hold();
@@ -75,6 +76,8 @@ class Connection final : public ClientSink {
   bool Postpone(const Request& request);
   bool ExecuteOne(const Request& request);
   void Flush();
+  bool CloseIfOverLimit();
+  bool CloseAsSlow();
   void CloseIfDone();
   void Fail(std::string_view protocol_error);
 

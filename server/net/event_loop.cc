@@ -173,7 +173,7 @@ void EventLoop::WatchClients() {
   Connection* largest = nullptr;
   for (Connection* at = connections_; at != nullptr;) {
     Connection* next = at->next;
-    if (!CloseIfIdle(*at) && !at->CloseIfOverLimit()) {
+    if (!CloseIfIdle(*at) && !at->CloseIfOverSoftLimit()) {
       bytes += at->BufferBytes();
       const bool candidate = !at->client().no_evict;
       if (candidate && (largest == nullptr || at->BufferBytes() > largest->BufferBytes()))

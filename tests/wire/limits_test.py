@@ -65,6 +65,20 @@ class ClientBufferLimit(WireTest):
         self.assertEqual(self.call("GET", self.key()), value)
 
 
+class ClientBufferLimitOfOneShard(WireTest):
+    flags = ("--shards", "1", "--appendonly", "no", "--client-buffer-limit", "64kb", "--proto-max-bulk-len", "512mb",
+             "--client-query-buffer-limit", "512mb")
+
+    def test_what_could_not_be_sent_yet_does_not_wait_for_the_client(self):
+        value = b"y" * (8 * MIB)
+        self.call("MSET", self.key(), value, "a", "ab" * 5_500, "b", "ba" * 5_500)
+        # The look at all clients, a few times a second, is due when so long a turn ends: before the reply is sent.
+        begin = time.monotonic()
+        replies = self.client.pipeline(*[("LCS", "a", "b", "LEN")] * 300, ("GET", self.key()))
+        self.assertEqual(replies, [10_999] * 300 + [value])
+        self.assertGreater(time.monotonic() - begin, 0.2)
+
+
 class ClientMemory(WireTest):
     flags = ("--shards", "2", "--appendonly", "no", "--maxmemory-clients", "8mb")
 
