@@ -338,6 +338,23 @@ TEST_F(ChannelsTest, ATurnTakesItsShareOfManyMessagesAndTheNextGoesOn) {
   }
 }
 
+TEST_F(ChannelsTest, WhatComesWhileOthersWaitGoesBehindThem) {
+  std::string line = "PSUBSCRIBE news";
+  for (int i = 1; i < 1000; ++i) line += " x" + std::to_string(i);
+  SimClient& subscriber = Subscriber(1, line);
+  SimClient& publisher = cluster_.Connect(0);
+  std::string expected;
+  for (int i = 0; i < 100; ++i) {
+    const std::string number = std::to_string(i);
+    EXPECT_TRUE(Send(publisher, "PUBLISH news " + number));
+    expected += PatternMessage("news", "news", number);
+    if (i % 25 == 24) Turn();  // more than one turn's share
+  }
+  Turns();
+  EXPECT_EQ(Taken(subscriber), expected);
+  EXPECT_EQ(cluster_.state().untold_bytes, 0);
+}
+
 // ---- limits
 
 class SmallLimitTest : public ChannelsTest {
