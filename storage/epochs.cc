@@ -9,8 +9,8 @@
 namespace holdfast {
 
 const Group& Epochs::group() const {
-  static const Group nobody;
-  return empty() ? nobody : starts_.back().group;
+  static const Group kNobody;
+  return empty() ? kNobody : starts_.back().group;
 }
 
 void Epochs::Begin(EpochStart start) {

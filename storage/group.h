@@ -13,7 +13,7 @@
 namespace holdfast {
 
 // A data directory, whatever machine or address it is at: an emptied one is another node.
-using NodeId = Id<struct Node>;
+using NodeId = Id<struct NodeOfGroup>;
 
 // Counts the starts as primary in a history: a restart, a promotion, a change of the sync set. 0:
 // none yet.
