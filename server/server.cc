@@ -24,6 +24,7 @@
 #include "server/version.h"
 #include "storage/backups.h"
 #include "storage/base/bytes.h"
+#include "storage/base/hex.h"
 #include "storage/base/invariant.h"
 #include "storage/null_log.h"
 #include "storage/rocks_log.h"
@@ -64,16 +65,6 @@ constexpr uint64_t kMemtableBytesMin = uint64_t{4} << 20;
 
 // After a snapshot for which there was no room.
 constexpr std::chrono::seconds kSnapshotRetry{60};
-
-std::string HexId(std::string_view bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    text += kDigits[static_cast<unsigned char>(c) >> 4];
-    text += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return text;
-}
 
 // Keeps SIGTERM and SIGINT from every thread that starts later; Wait takes them.
 class StopSignals {
@@ -199,7 +190,7 @@ Status Server::Impl::OpenLog(HashSeed& seed) {
   if (Status status = DrawHistory(of_this_run); !status.ok()) return status;
   std::string entropy(of_this_run.id.view());
   AppendInt<uint32_t>(entropy, static_cast<uint32_t>(of_this_run.hash_seed.value));
-  state->run_id = HexId(entropy);
+  state->run_id = HexOf(entropy);
   state->random_seed = of_this_run.hash_seed.value;
   return Status::Ok();
 }
@@ -265,7 +256,7 @@ Status Server::Impl::FinishLoading(const Replayed& replayed) {
   clock->AdvanceTo(anchor);
   state->started_at = state->started_at.load() + (clock->Now() - before);
   if (replayed.last > 0) state->grace_until_ms = ServerState::kGraceArmed;
-  if (Status status = rocks_log->Start(); !status.ok()) return status;
+  if (Status status = rocks_log->Start(clock->Now()); !status.ok()) return status;
   snapshots = std::make_unique<Snapshots>(
       *rocks_log,
       Snapshots::Options{.now = [this] { return clock->Now(); },

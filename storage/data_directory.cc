@@ -32,6 +32,39 @@ Status SyncDirectoryOf(const std::string& path) {
   return status;
 }
 
+Status ReplaceFile(const std::string& path, std::string_view bytes) {
+  const std::string draft = path + ".new";
+  const int fd = open(draft.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0640);
+  if (fd < 0) return Status::FromErrno("making " + draft, errno);
+  Status status;
+  while (status.ok() && !bytes.empty()) {
+    const ssize_t wrote = write(fd, bytes.data(), bytes.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) status = Status::FromErrno("writing " + draft, errno);
+    if (status.ok()) bytes.remove_prefix(static_cast<size_t>(wrote));
+  }
+  if (status.ok() && fsync(fd) != 0) status = Status::FromErrno("syncing " + draft, errno);
+  close(fd);
+  if (!status.ok()) return status;
+  if (rename(draft.c_str(), path.c_str()) != 0) return Status::FromErrno("naming " + path, errno);
+  return SyncDirectoryOf(path);
+}
+
+Status ReadSmallFile(const std::string& path, size_t bytes_max, std::string& out) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return Status::NotFound(path + " is missing");
+  if (fd < 0) return Status::FromErrno("opening " + path, errno);
+  out.resize(bytes_max);
+  ssize_t got = 0;
+  do {
+    got = pread(fd, out.data(), out.size(), 0);
+  } while (got < 0 && errno == EINTR);
+  Status status = got < 0 ? Status::FromErrno("reading " + path, errno) : Status::Ok();
+  close(fd);
+  out.resize(got < 0 ? 0 : static_cast<size_t>(got));
+  return status;
+}
+
 Status DataDirectory::CheckForeign() const {
   // What may lie here before the first start: nothing, or what a first start left that was cut
   // short.

@@ -2,6 +2,7 @@
 //
 //   holdfast.lock   locked as long as a server has the directory
 //   witness         see storage/witness.h
+//   node            see storage/node_mark.h
 //   db/             RocksDB: see storage/database.h
 //   db.restoring/   a restore that is not done: see storage/backup_directory.h
 #pragma once
@@ -36,6 +37,7 @@ class DataDirectory {
   const std::string& path() const { return path_; }
   std::string db() const { return path_ + "/db"; }
   std::string witness() const { return path_ + "/witness"; }
+  std::string node() const { return path_ + "/node"; }
 
  private:
   Status CheckForeign() const;
@@ -48,5 +50,11 @@ class DataDirectory {
 
 // Makes names that were added to or removed from the directory of `path` durable.
 Status SyncDirectoryOf(const std::string& path);
+
+// The file is `bytes` now, durably when it returns Ok. A crash leaves what was there or this, never
+// a part.
+Status ReplaceFile(const std::string& path, std::string_view bytes);
+// All of it, or as much as its first bytes_max. kNotFound: there is none.
+Status ReadSmallFile(const std::string& path, size_t bytes_max, std::string& out);
 
 }  // namespace holdfast

@@ -1,10 +1,6 @@
 #include "storage/history.h"
 
-#include <array>
-#include <cerrno>
 #include <cstring>
-
-#include <sys/random.h>
 
 #include "storage/base/bytes.h"
 #include "storage/checksum.h"
@@ -18,15 +14,10 @@ constexpr size_t kHashAt = 36;
 }  // namespace
 
 Status DrawHistory(History& out) {
-  std::array<char, 24> random{};
-  // Up to 256 bytes come whole or not at all.
-  ssize_t got = 0;
-  do {
-    got = getrandom(random.data(), random.size(), 0);
-  } while (got < 0 && errno == EINTR);
-  if (got != static_cast<ssize_t>(random.size())) return Status::FromErrno("getrandom", errno);
-  std::memcpy(out.id.bytes.data(), random.data(), 16);
-  std::memcpy(&out.hash_seed.value, random.data() + 16, 8);
+  if (Status status = DrawId(out.id); !status.ok()) return status;
+  if (Status status = DrawRandom(&out.hash_seed.value, sizeof out.hash_seed.value); !status.ok()) {
+    return status;
+  }
   out.epoch = 0;
   return Status::Ok();
 }

@@ -3,7 +3,7 @@
 //
 //   format:u32 "HFH1" | id:16 bytes | hash_seed:u64 | epoch:u64 | XXH3-64 of the 36 bytes before
 //
-// The epoch counts the starts as primary; each start makes its own durable before it appends.
+// The epoch counts the starts as primary; none is written into the log before it is durable here.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,8 @@
 namespace holdfast {
 
 using HistoryId = Id<struct History>;
+
+inline constexpr std::string_view kHistoryKey = "history";
 
 struct History {
   HistoryId id;

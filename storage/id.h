@@ -7,10 +7,10 @@
 #include <string>
 #include <string_view>
 
-namespace holdfast {
+#include "storage/base/hex.h"
+#include "storage/base/status.h"
 
-// 32 hex digits.
-std::string HexOfId(std::string_view bytes);
+namespace holdfast {
 
 template <typename Named>
 struct Id {
@@ -18,7 +18,16 @@ struct Id {
 
   auto operator<=>(const Id&) const = default;
   std::string_view view() const { return {bytes.data(), bytes.size()}; }
-  std::string Hex() const { return HexOfId(view()); }
+  std::string Hex() const { return HexOf(view()); }
 };
+
+// From the system's random numbers. Blocks only while the machine has none yet, early at boot.
+// Requires: at most 256 bytes.
+Status DrawRandom(void* out, size_t bytes);
+
+template <typename Named>
+Status DrawId(Id<Named>& out) {
+  return DrawRandom(out.bytes.data(), out.bytes.size());
+}
 
 }  // namespace holdfast

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "storage/base/invariant.h"
+#include "storage/opening.h"
 
 namespace holdfast {
 namespace {
@@ -13,11 +14,12 @@ constexpr size_t kRecordsKept = 4;
 
 }  // namespace
 
-void LogQueue::StartAfter(Index last) {
+void LogQueue::StartAfter(const LogPlace& last) {
   const std::lock_guard lock(mutex_);
   Invariant(used_ == 0);
-  last_taken_ = last;
-  last_pushed_.store(last, std::memory_order_release);
+  epoch_ = last.epoch;
+  last_taken_ = last.index;
+  last_pushed_.store(last.index, std::memory_order_release);
 }
 
 bool LogQueue::ShouldWake(bool waited_for) {
@@ -32,19 +34,42 @@ Index LogQueue::Push(const Batch& batch) {
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
-    if (used_ == 0 || !filling_[used_ - 1].Fits(batch)) {
-      if (++used_ > filling_.size()) filling_.emplace_back();
-    }
-    filling_[used_ - 1].Append(batch);
-    index = last_pushed_.load(std::memory_order_relaxed) + 1;
-    last_pushed_.store(index, std::memory_order_release);
-    queued_bytes_ += kBatchHeaderBytes + batch.mutations.size();
-    if (queued_bytes_ + taken_bytes_ > bytes_max_)
-      congested_.store(true, std::memory_order_release);
-    if (batch.gated) sync_wanted_ = index;
+    index = Append(batch);
     wake = ShouldWake(batch.gated);
   }
   if (wake) wake_.notify_one();
+  return index;
+}
+
+Index LogQueue::OpenEpoch(Epoch epoch, const Group& group, UnixMs now) {
+  Index index = 0;
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    Invariant(epoch > epoch_);
+    const LogPlace before{.epoch = epoch_, .index = last_pushed_.load(std::memory_order_relaxed)};
+    const std::string opening = EncodeOpening({.epoch = epoch, .before = before, .group = group});
+    epoch_ = epoch;
+    record_ends_ = true;
+    index = Append({.mutations = opening, .gated = true, .server_time = now});
+    record_ends_ = true;
+    wake = ShouldWake(true);
+  }
+  if (wake) wake_.notify_one();
+  return index;
+}
+
+Index LogQueue::Append(const Batch& batch) {
+  if (used_ == 0 || std::exchange(record_ends_, false) || !filling_[used_ - 1].record.Fits(batch)) {
+    if (++used_ > filling_.size()) filling_.emplace_back();
+    filling_[used_ - 1].epoch = epoch_;
+  }
+  filling_[used_ - 1].record.Append(batch);
+  const Index index = last_pushed_.load(std::memory_order_relaxed) + 1;
+  last_pushed_.store(index, std::memory_order_release);
+  queued_bytes_ += kBatchHeaderBytes + batch.mutations.size();
+  if (queued_bytes_ + taken_bytes_ > bytes_max_) congested_.store(true, std::memory_order_release);
+  if (batch.gated) sync_wanted_ = index;
   return index;
 }
 
@@ -103,9 +128,10 @@ void LogQueue::TakeNow(Taken& taken) {
 void LogQueue::MoveTo(Taken& taken) {
   Invariant(taken_bytes_ == 0);  // Written was called
   if (taken.records.size() > kRecordsKept) taken.records.resize(kRecordsKept);
-  for (RecordBuilder& record : taken.records) record.Clear();
+  for (Queued& queued : taken.records) queued.record.Clear();
   std::swap(taken.records, filling_);
   taken.used = std::exchange(used_, 0);
+  record_ends_ = false;
   taken.first = last_taken_ + 1;
   taken.sync_wanted = sync_wanted_;
   taken.stopped = stop_;

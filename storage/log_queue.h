@@ -14,6 +14,7 @@
 #include <mutex>
 #include <vector>
 
+#include "storage/group.h"
 #include "storage/log.h"
 #include "storage/record.h"
 
@@ -27,6 +28,9 @@ class LogQueue {
 
   // --- Any thread.
   Index Push(const Batch& batch);
+  // Pushes the batch that opens `epoch`, of which all is that is pushed behind it. Somebody waits
+  // for it.
+  Index OpenEpoch(Epoch epoch, const Group& group, UnixMs now);
   Index LastPushed() const { return last_pushed_.load(std::memory_order_acquire); }
   void RequestSync(Index index);
   // From the push that exceeds bytes_max until no more than half of that is queued or being
@@ -40,9 +44,13 @@ class LogQueue {
   void Stop();
 
   // --- The log thread.
+  struct Queued {
+    RecordBuilder record;
+    Epoch epoch = 0;
+  };
   // What was queued: the first `used` of `records`, of which the first begins with batch `first`.
   struct Taken {
-    std::vector<RecordBuilder> records;
+    std::vector<Queued> records;
     size_t used = 0;
     Index first = 0;
     Index sync_wanted = 0;  // somebody waits for batches up to here
@@ -60,13 +68,14 @@ class LogQueue {
   // What was taken is written. True if that ended a congestion.
   bool Written();
 
-  // Before the first push: the first batch gets index `last + 1`.
-  void StartAfter(Index last);
+  // Before the first push: the first batch gets the index behind `last`.
+  void StartAfter(const LogPlace& last);
 
  private:
   enum class Sleep : uint8_t { kAwake, kUntilWaitedFor, kUntilAnything };
 
-  // Requires: mutex_ is held.
+  // These require: mutex_ is held.
+  Index Append(const Batch& batch);
   void MoveTo(Taken& taken);
   bool ShouldWake(bool waited_for);
 
@@ -74,8 +83,10 @@ class LogQueue {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   // All below: under mutex_; the atomics are written under it and read without.
-  std::vector<RecordBuilder> filling_;
+  std::vector<Queued> filling_;
   size_t used_ = 0;
+  Epoch epoch_ = 0;
+  bool record_ends_ = false;  // no batch may join the last one
   Index last_taken_ = 0;
   Index sync_wanted_ = 0;
   uint64_t queued_bytes_ = 0;

@@ -240,8 +240,10 @@ Status LogSegments::MakeNext(Lock& lock) {
 Status LogSegments::DropLowest(Lock& lock) {
   const std::unique_ptr<Segment> lowest = std::move(segments_.front());
   segments_.pop_front();
+  const Index first = segments_.front()->first;
   lock.unlock();
-  Status status = database_.Drop(std::move(lowest->family));
+  Status status = options_.before_drop ? options_.before_drop(first) : Status::Ok();
+  if (status.ok()) status = database_.Drop(std::move(lowest->family));
   lock.lock();
   return status;
 }

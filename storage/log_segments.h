@@ -42,6 +42,8 @@ std::string LogRowKey(Index index);
 struct LogSegmentsOptions {
   uint64_t segment_bytes;
   FatalHandler fatal;  // for what fails on the housekeeper's thread
+  // Called on it before the segment goes that has the last batches below `first`. May be empty.
+  std::function<Status(Index first)> before_drop = {};
 };
 
 class LogSegments {

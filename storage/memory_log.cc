@@ -10,17 +10,18 @@ namespace holdfast {
 
 MemoryLog::MemoryLog(const MemoryLogOptions& options)
     : MemoryLog(options, MemoryDisk{.history = options.history, .records = {}}) {
-  disk_.history.epoch = 1;
+  OpenEpoch({});
 }
 
 MemoryLog::MemoryLog(MemoryLogOptions options, MemoryDisk disk)
-    : fatal_(std::move(options.fatal)),
+    : node_(options.node),
+      fatal_(std::move(options.fatal)),
       queue_(options.queue_bytes_max),
       disk_(std::move(disk)),
       synced_bytes_(disk_.records.size()) {}
 
 Status MemoryLog::Replay(const Cuts& cuts, const ReplayFn& fn, Replayed& out) {
-  Recovery recovery(disk_.history, cuts, fn);
+  Recovery recovery(disk_.history, {}, cuts, fn);
   std::string_view rest = disk_.records;
   while (!rest.empty()) {
     RecordHeader header;
@@ -43,9 +44,17 @@ Status MemoryLog::Replay(const Cuts& cuts, const ReplayFn& fn, Replayed& out) {
   written_ = disk_.witness = out.last;
   durable_.store(written_, std::memory_order_release);
   written_time_ = disk_.witness_time = out.server_time;
-  ++disk_.history.epoch;
-  queue_.StartAfter(written_);
+  OpenEpoch({.epoch = recovery.epochs().last(), .index = written_});
   return Status::Ok();
+}
+
+void MemoryLog::OpenEpoch(const LogPlace& last) {
+  ++disk_.history.epoch;
+  queue_.StartAfter(last);
+  queue_.OpenEpoch(disk_.history.epoch,
+                   {.primary = node_, .sync_set = {{.id = node_, .address = {}}}}, written_time_);
+  Step();
+  Sync();
 }
 
 Index MemoryLog::Push(const Batch& batch) { return queue_.Push(batch); }
@@ -84,9 +93,9 @@ bool MemoryLog::Step() {
   queue_.TakeNow(taken_);
   Index first = taken_.first;
   for (size_t i = 0; i < taken_.used; ++i) {
-    RecordBuilder& record = taken_.records[i];
+    RecordBuilder& record = taken_.records[i].record;
     const std::string_view bytes = record.Seal({.history = disk_.history.id,
-                                                .epoch = disk_.history.epoch,
+                                                .epoch = taken_.records[i].epoch,
                                                 .first = first,
                                                 .acked = Durable()});
     if (FaultDue(fail_write_in_)) {

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "storage/group.h"
 #include "storage/history.h"
 #include "storage/log.h"
 #include "storage/log_queue.h"
@@ -31,6 +32,7 @@ struct MemoryDisk {
 
 struct MemoryLogOptions {
   History history;
+  NodeId node{{'m'}};
   FatalHandler fatal;  // required if a fault is planned; may return
   uint64_t queue_bytes_max = uint64_t{64} << 20;
 };
@@ -39,12 +41,13 @@ struct MemoryLogOptions {
 // test's.
 class MemoryLog final : public Log {
  public:
-  // A fresh log.
+  // A fresh log, in its first epoch.
   explicit MemoryLog(const MemoryLogOptions& options);
   // Goes on from `disk`. Call Replay before the first Push.
   MemoryLog(MemoryLogOptions options, MemoryDisk disk);
 
-  // As RocksLog::Replay; a torn last record beyond the witness is dropped. Opens a new epoch.
+  // As RocksLog::Replay; a torn last record beyond the witness is dropped. Opens a new epoch,
+  // durably.
   Status Replay(const Cuts& cuts, const ReplayFn& fn, Replayed& out);
 
   Index Push(const Batch& batch) override;
@@ -87,11 +90,13 @@ class MemoryLog final : public Log {
   bool dead() const { return dead_; }
 
  private:
+  void OpenEpoch(const LogPlace& last);
   void Die(const Status& status);
   void Write(std::string_view bytes);
   void Publish();
   static bool FaultDue(uint64_t& in);
 
+  const NodeId node_;
   FatalHandler fatal_;
   LogQueue queue_;
   LogQueue::Taken taken_;

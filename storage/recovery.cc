@@ -1,8 +1,10 @@
 #include "storage/recovery.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "storage/core/mutation.h"
+#include "storage/opening.h"
 
 namespace holdfast {
 namespace {
@@ -30,12 +32,13 @@ std::string_view WithoutRemedy(std::string_view text) {
   return text.substr(0, text.find(kRefusing));
 }
 
-Recovery::Recovery(const History& history, const Cuts& cuts, const ReplayFn& fn)
+Recovery::Recovery(const History& history, Epochs trimmed, const Cuts& cuts, const ReplayFn& fn)
     : history_(history),
       cuts_(cuts),
       fn_(fn),
       oldest_cut_(*std::min_element(cuts.begin(), cuts.end())),
-      newest_cut_(*std::max_element(cuts.begin(), cuts.end())) {}
+      newest_cut_(*std::max_element(cuts.begin(), cuts.end())),
+      epochs_(std::move(trimmed)) {}
 
 Status Recovery::CheckPlace(const RecordHeader& header) const {
   if (header.history != history_.id) {
@@ -53,11 +56,6 @@ Status Recovery::CheckPlace(const RecordHeader& header) const {
         AtIndex(replayed_.last + 1),
         "it is missing, the next record begins with index " + std::to_string(header.first));
   }
-  if (header.epoch < epoch_ || header.epoch > history_.epoch) {
-    return RefuseAsDamaged(AtIndex(header.first), "its epoch " + std::to_string(header.epoch) +
-                                                      " lies outside " + std::to_string(epoch_) +
-                                                      " to " + std::to_string(history_.epoch));
-  }
   return Status::Ok();
 }
 
@@ -67,16 +65,33 @@ Status Recovery::Take(std::string_view record) {
   }
   const RecordHeader& header = record_.header;
   if (Status status = CheckPlace(header); !status.ok()) return status;
-  if (replayed_.records == 0) replayed_.first = header.first;
-  epoch_ = header.epoch;
-  Index index = header.first;
+  if (replayed_.records == 0) {
+    replayed_.first = header.first;
+    epochs_.CutTo(header.first - 1);
+    epochs_.TrimTo(header.first);
+  }
+  if (header.epoch > history_.epoch) {
+    return RefuseAsDamaged(AtIndex(header.first),
+                           "its epoch " + std::to_string(header.epoch) + " was never opened, " +
+                               std::to_string(history_.epoch) + " is the last");
+  }
+  if (Status status = NoteRecord(record_, epochs_); !status.ok()) {
+    return RefuseAsDamaged(AtIndex(header.first), status.text());
+  }
+  if (Status status = PassOnBatches(); !status.ok()) return status;
+  replayed_.last = header.last();
+  replayed_.server_time = std::max(replayed_.server_time, header.server_time);
+  ++replayed_.records;
+  return Status::Ok();
+}
+
+Status Recovery::PassOnBatches() {
+  if (IsOpening(record_.batches.front().mutations)) return Status::Ok();
+  Index index = record_.header.first;
   for (const BatchView& batch : record_.batches) {
     if (Status status = PassOn(index, batch.mutations); !status.ok()) return status;
     ++index;
   }
-  replayed_.last = header.last();
-  replayed_.server_time = std::max(replayed_.server_time, header.server_time);
-  ++replayed_.records;
   return Status::Ok();
 }
 

@@ -1,12 +1,14 @@
 // Recovery: what every log must prove before its batches count, wherever its records come from. It
-// takes the records in order, refuses a gap, a bad byte, a stranger or a step back in epochs, and
-// passes on what the snapshot lacks.
+// takes the records in order, refuses a gap, a bad byte, a stranger, a step back in epochs or one
+// that no opening announces, and passes on what the snapshot lacks, but for the openings: they tell
+// the log's own story.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "storage/epochs.h"
 #include "storage/history.h"
 #include "storage/log.h"
 #include "storage/record.h"
@@ -20,8 +22,9 @@ std::string_view WithoutRemedy(std::string_view text);
 
 class Recovery {
  public:
+  // `trimmed`: the epochs that began before the log's first record (and others: they do not count).
   // `cuts` and `fn` must outlive it.
-  Recovery(const History& history, const Cuts& cuts, const ReplayFn& fn);
+  Recovery(const History& history, Epochs trimmed, const Cuts& cuts, const ReplayFn& fn);
 
   // The next record. kDamaged, naming the index, or what `fn` returned.
   Status Take(std::string_view record);
@@ -31,9 +34,12 @@ class Recovery {
   Status Finish(Index witness, UnixMs witness_time);
 
   const Replayed& replayed() const { return replayed_; }
+  // Of the records so far.
+  const Epochs& epochs() const { return epochs_; }
 
  private:
   Status CheckPlace(const RecordHeader& header) const;
+  Status PassOnBatches();
   Status PassOn(Index index, std::string_view mutations);
 
   const History history_;
@@ -41,7 +47,7 @@ class Recovery {
   const ReplayFn& fn_;
   Index oldest_cut_;
   Index newest_cut_;
-  uint64_t epoch_ = 0;
+  Epochs epochs_;
   RecordView record_;
   std::string above_cut_;
   Replayed replayed_;

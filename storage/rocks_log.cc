@@ -15,6 +15,7 @@
 #include "storage/data_directory.h"
 #include "storage/database.h"
 #include "storage/disk_space.h"
+#include "storage/log_identity.h"
 #include "storage/log_queue.h"
 #include "storage/log_segments.h"
 #include "storage/recovery.h"
@@ -40,8 +41,6 @@ void Add(Counter& counter, uint64_t n) {
   counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
 }
 
-constexpr std::string_view kHistoryKey = "history";
-
 bool Exists(const std::string& path) {
   std::error_code error;
   return std::filesystem::exists(path, error);
@@ -63,7 +62,10 @@ struct RocksLog::Impl {
   Status OpenDatabase();
   Status OpenHistory();
   Status BeginHistory();
-  Status OpenEpoch();
+
+  // Start.
+  Status OpenEpoch(Epoch epoch, Group group, UnixMs now);
+  Status AwaitDurable(Index index);
 
   // The log thread.
   void Run();
@@ -79,7 +81,6 @@ struct RocksLog::Impl {
 
   const RocksLogOptions options;
   DataDirectory directory;
-  History history;
   Witness witness;
   WitnessMark witness_mark;
   uint64_t bytes_to_replay = 0;
@@ -93,7 +94,7 @@ struct RocksLog::Impl {
   std::atomic<Index> durable{0};
 
   // The log thread's own.
-  Index written = 0;
+  LogPlace written;
   UnixMs written_time = kNever;
   Clock::time_point gather_until{};
 
@@ -105,6 +106,7 @@ struct RocksLog::Impl {
 
   // Destroyed first: their threads use what stands above.
   std::unique_ptr<Database> database;
+  std::unique_ptr<LogIdentity> identity;
   std::unique_ptr<SnapshotStore> snapshots;
   std::unique_ptr<LogSegments> segments;
   std::optional<WitnessWriter> witness_writer;
@@ -125,8 +127,9 @@ Status RocksLog::Impl::OpenWitness() {
   if (status.code() == Status::Code::kNotFound) {
     if (db_exists) return RefuseAsDamaged(directory.witness(), "it is missing beside a log");
     // A new directory. The witness comes first: once there is a log, a missing one means damage.
-    if (status = DrawHistory(history); !status.ok()) return status;
-    status = Witness::Create(directory.witness(), {.history = history.id});
+    HistoryId id;
+    if (status = DrawId(id); !status.ok()) return status;
+    status = Witness::Create(directory.witness(), {.history = id});
     if (!status.ok()) return status;
     status = witness.Open(directory.witness(), witness_mark);
   }
@@ -148,21 +151,22 @@ Status RocksLog::Impl::OpenDatabase() {
                                   .fatal = fatal},
                                  database);
   if (!status.ok()) return status;
-  status = LogSegments::Open(*database, {.segment_bytes = options.segment_bytes, .fatal = fatal},
-                             segments);
+  identity = std::make_unique<LogIdentity>(*database, directory.node());
+  const auto before_drop = [this](Index first) { return identity->KeepEpochsBelow(first); };
+  status = LogSegments::Open(
+      *database,
+      {.segment_bytes = options.segment_bytes, .fatal = fatal, .before_drop = before_drop},
+      segments);
   if (!status.ok()) return status;
   return SnapshotStore::Open(*database, {.run_bytes = options.snapshot_run_bytes, .fatal = fatal},
                              snapshots);
 }
 
 Status RocksLog::Impl::OpenHistory() {
-  std::string row;
-  Status read = database->ReadMeta(kHistoryKey, row);
-  if (read.code() == Status::Code::kNotFound) return BeginHistory();
-  if (!read.ok()) return read;
-  if (Status status = DecodeHistory(row, history); !status.ok()) {
-    return RefuseAsDamaged(directory.db(), status.text());
-  }
+  Status opened = identity->Open();
+  if (opened.code() == Status::Code::kNotFound) return BeginHistory();
+  if (!opened.ok()) return opened;
+  const History history = identity->history();
   if (witness_mark.history != history.id || witness_mark.epoch > history.epoch) {
     return RefuseAsDamaged(directory.witness(), "it is not the witness of the log beside it");
   }
@@ -174,10 +178,8 @@ Status RocksLog::Impl::OpenHistory() {
 // would know an epoch.
 Status RocksLog::Impl::BeginHistory() {
   if (witness_mark.epoch > 0) return RefuseAsDamaged(directory.db(), "its history row is missing");
-  if (Status status = DrawHistory(history); !status.ok()) return status;
-  history.id = witness_mark.history;
   if (Status status = segments->MakeFirst(); !status.ok()) return status;
-  return database->WriteMeta(kHistoryKey, EncodeHistory(history));
+  return identity->Begin(witness_mark.history);
 }
 
 Status RocksLog::Impl::OpenAll() {
@@ -202,7 +204,7 @@ RocksLog::~RocksLog() = default;
 
 Status RocksLog::Replay(const Cuts& cuts, const ReplayFn& fn, Replayed& out) {
   Impl& log = *impl_;
-  Recovery recovery(log.history, cuts, fn);
+  Recovery recovery(log.identity->history(), log.identity->epochs(), cuts, fn);
   const auto take = [&](std::string_view record) {
     Status status = recovery.Take(record);
     if (status.ok()) Add(log.bytes_replayed, record.size());
@@ -212,6 +214,7 @@ Status RocksLog::Replay(const Cuts& cuts, const ReplayFn& fn, Replayed& out) {
   const WitnessMark& mark = log.witness_mark;
   if (Status status = recovery.Finish(mark.index, mark.server_time); !status.ok()) return status;
   log.replayed = recovery.replayed();
+  log.identity->SetEpochs(recovery.epochs());
   // Clients will see what was replayed, so it must not be lost any more, and the witness must say
   // so. RocksDB moved the write-ahead files into synced tables when it opened; the sync covers
   // whatever it left in them.
@@ -223,35 +226,52 @@ Status RocksLog::Replay(const Cuts& cuts, const ReplayFn& fn, Replayed& out) {
   return Status::Ok();
 }
 
-Status RocksLog::Impl::OpenEpoch() {
-  ++history.epoch;
-  Status status = database->WriteMeta(kHistoryKey, EncodeHistory(history));
-  if (!status.ok()) return status;
-  witness_mark.epoch = history.epoch;
-  return witness.Write(witness_mark);
-}
-
 uint64_t RocksLog::BytesToReplay() const { return impl_->bytes_to_replay; }
 uint64_t RocksLog::BytesReplayed() const {
   return impl_->bytes_replayed.load(std::memory_order_relaxed);
 }
 
-Status RocksLog::Start() {
+Status RocksLog::Start(UnixMs now) {
   Impl& log = *impl_;
   // Snapshot and log are loaded, meet the witness and add up: nothing else is needed any more.
   log.database->LetObsoleteFilesGo();
   if (Status status = log.snapshots->Start(); !status.ok()) return status;
-  if (Status status = log.OpenEpoch(); !status.ok()) return status;
-  log.written = log.replayed.last;
+  log.written = {.epoch = log.identity->epochs().last(), .index = log.replayed.last};
   log.written_time = log.replayed.server_time;
-  log.durable.store(log.written, std::memory_order_release);
+  log.durable.store(log.written.index, std::memory_order_release);
   log.queue.StartAfter(log.written);
-  log.segments->StartHousekeeper(log.written);
+  log.segments->StartHousekeeper(log.written.index);
   log.witness_writer.emplace(log.witness, log.witness_mark, log.space,
                              [&log](const Status& status) { log.Die(status); });
   log.witness_writer->Start();
   log.thread = std::thread([&log] { log.Run(); });
-  return Status::Ok();
+
+  const NodeId node = log.identity->node();
+  const Epoch epoch = std::max(log.identity->history().epoch, log.identity->promise().epoch) + 1;
+  Status status = log.identity->KeepPromise({.epoch = epoch, .primary = node});
+  if (!status.ok()) return status;
+  return log.OpenEpoch(epoch,
+                       {.primary = node,
+                        .sync_set = {{.id = node, .address = {}}},
+                        .version = log.identity->epochs().group().version + 1},
+                       now);
+}
+
+// No record of it is written before it is durable; then the opening, with which a later start finds
+// it in the log; last the witness.
+Status RocksLog::Impl::OpenEpoch(Epoch epoch, Group group, UnixMs now) {
+  if (Status status = identity->RaiseEpoch(epoch); !status.ok()) return status;
+  const Index index = queue.OpenEpoch(epoch, group, now);
+  identity->NoteEpoch({.epoch = epoch, .first = index, .group = std::move(group)});
+  if (Status status = AwaitDurable(index); !status.ok()) return status;
+  return witness_writer->WriteNow();
+}
+
+Status RocksLog::Impl::AwaitDurable(Index index) {
+  std::unique_lock lock(flush_mutex);
+  flushed.wait(lock,
+               [&] { return durable.load(std::memory_order_acquire) >= index || dead.load(); });
+  return dead.load() ? Status::Io("the log has failed") : Status::Ok();
 }
 
 // --- The log thread
@@ -298,10 +318,11 @@ bool RocksLog::Impl::WriteTaken(LogQueue::Taken& taken) {
 // one.
 Status RocksLog::Impl::Append(LogQueue::Taken& taken, bool sync) {
   Index first = taken.first;
+  const HistoryId history_id = witness_mark.history;
   for (size_t i = 0; i < taken.used; ++i) {
-    RecordBuilder& record = taken.records[i];
-    const std::string_view sealed = record.Seal({.history = history.id,
-                                                 .epoch = history.epoch,
+    auto& [record, epoch] = taken.records[i];
+    const std::string_view sealed = record.Seal({.history = history_id,
+                                                 .epoch = epoch,
                                                  .first = first,
                                                  .acked = durable.load(std::memory_order_relaxed)});
     const LogSegments::Span span{.first = first, .last = first + record.count() - 1};
@@ -313,7 +334,7 @@ Status RocksLog::Impl::Append(LogQueue::Taken& taken, bool sync) {
     Add(batches, record.count());
     Add(bytes, sealed.size());
     space.Wrote(sealed.size());
-    written = span.last;
+    written = {.epoch = epoch, .index = span.last};
     written_time = std::max(written_time, record.server_time());
     first = span.last + 1;
   }
@@ -338,11 +359,11 @@ Status RocksLog::Impl::TimedSync(Call call) {
 void RocksLog::Impl::Publish() {
   // Before a Flush returns and asks the witness to tell it.
   witness_writer->Note(written, written_time);
-  durable.store(written, std::memory_order_release);
+  durable.store(written.index, std::memory_order_release);
   { const std::lock_guard lock(flush_mutex); }
   flushed.notify_all();
   WakeAll();
-  segments->NoteDurable(written);
+  segments->NoteDurable(written.index);
 }
 
 void RocksLog::Impl::WakeAll() {
@@ -364,7 +385,10 @@ Index RocksLog::LastPushed() const { return impl_->queue.LastPushed(); }
 Index RocksLog::Durable() const { return impl_->durable.load(std::memory_order_acquire); }
 bool RocksLog::Congested() const { return impl_->queue.Congested(); }
 bool RocksLog::LowOnDisk() const { return impl_->space.low(); }
-const History& RocksLog::history() const { return impl_->history; }
+History RocksLog::history() const { return impl_->identity->history(); }
+NodeId RocksLog::node() const { return impl_->identity->node(); }
+Promise RocksLog::promise() const { return impl_->identity->promise(); }
+Epochs RocksLog::epochs() const { return impl_->identity->epochs(); }
 SnapshotStore& RocksLog::snapshots() { return *impl_->snapshots; }
 Database& RocksLog::database() { return *impl_->database; }
 
@@ -381,11 +405,7 @@ Status RocksLog::Flush() {
   Impl& log = *impl_;
   const Index last = LastPushed();
   RequestSync(last);
-  {
-    std::unique_lock lock(log.flush_mutex);
-    log.flushed.wait(lock, [&] { return Durable() >= last || log.dead.load(); });
-  }
-  if (log.dead.load()) return Status::Io("the log has failed");
+  if (Status status = log.AwaitDurable(last); !status.ok()) return status;
   return log.witness_writer->WriteNow();
 }
 

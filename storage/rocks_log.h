@@ -20,6 +20,8 @@
 #include <memory>
 #include <string>
 
+#include "storage/epochs.h"
+#include "storage/group.h"
 #include "storage/history.h"
 #include "storage/log.h"
 
@@ -94,9 +96,10 @@ class RocksLog final : public Log {
   uint64_t BytesReplayed() const;
 
   // Once, after Replay, when what was loaded is believed: until then no file goes, whatever RocksDB
-  // made of them. Removes what unfinished snapshots left, opens a new epoch, durably, and starts
-  // the threads.
-  Status Start();
+  // made of them. Removes what unfinished snapshots left, starts the threads and opens a new epoch,
+  // led by this node alone, above every one that the log or a promise knows. Its opening is durable
+  // when it returns Ok.
+  Status Start(UnixMs now);
 
   Index Push(const Batch& batch) override;
   Index LastPushed() const override;
@@ -135,8 +138,13 @@ class RocksLog final : public Log {
   // For whoever copies its files.
   Database& database();
 
-  // Of the directory: drawn when it was made. The epoch is the current one after Start.
-  const History& history() const;
+  // Any thread. Drawn when the log was begun. The epoch is the current one after Start.
+  History history() const;
+  // Any thread. Of the directory: drawn when it was made, or brought back from a backup.
+  NodeId node() const;
+  Promise promise() const;
+  // Any thread. Up to the current one, after Replay; from the one in which the log begins.
+  Epochs epochs() const;
 
  private:
   struct Impl;

@@ -106,16 +106,7 @@ Status Witness::Create(const std::string& path, const WitnessMark& mark) {
   std::string file(kFileBytes, '\0');
   file.replace(0, kSlotBytes, EncodeSlot(0, mark));
   file.replace(kSlotStride, kSlotBytes, EncodeSlot(1, mark));
-  // Under another name until it is whole: a crash in between leaves none, not half of one.
-  const std::string draft = path + ".new";
-  const int fd = open(draft.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0640);
-  if (fd < 0) return Status::FromErrno("making " + draft, errno);
-  Status status = WriteAll(fd, file, 0, draft);
-  if (status.ok() && fsync(fd) != 0) status = Status::FromErrno("syncing " + draft, errno);
-  close(fd);
-  if (!status.ok()) return status;
-  if (rename(draft.c_str(), path.c_str()) != 0) return Status::FromErrno("naming " + path, errno);
-  return SyncDirectoryOf(path);
+  return ReplaceFile(path, file);
 }
 
 Status Witness::Open(const std::string& path, WitnessMark& out) {

@@ -34,9 +34,10 @@ void WitnessWriter::Start() {
   thread_ = std::thread([this] { Run(); });
 }
 
-void WitnessWriter::Note(Index index, UnixMs server_time) {
+void WitnessWriter::Note(const LogPlace& place, UnixMs server_time) {
   const std::lock_guard lock(mutex_);
-  noted_.index = index;
+  noted_.epoch = place.epoch;
+  noted_.index = place.index;
   noted_.server_time = std::max(noted_.server_time, server_time);
 }
 

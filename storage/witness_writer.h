@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "storage/disk_space.h"
+#include "storage/group.h"
 #include "storage/log.h"
 #include "storage/witness.h"
 
@@ -27,8 +28,8 @@ class WitnessWriter {
 
   void Start();
 
-  // The log thread: durable up to `index`, whose batches carry times up to `server_time`.
-  void Note(Index index, UnixMs server_time);
+  // The log thread: durable up to `place`, whose batches carry times up to `server_time`.
+  void Note(const LogPlace& place, UnixMs server_time);
   // The log thread, right before a sync: write beside it what was noted, unless the writer is still
   // at it.
   void GoBesideSync();

@@ -14,11 +14,10 @@
 #include "storage/core/mutation_text.h"
 #include "storage/recovery.h"
 #include "storage/snapshot_store.h"
+#include "storage/trimmed_epochs.h"
 
 namespace holdfast {
 namespace {
-
-constexpr std::string_view kHistoryKey = "history";
 
 class Inspection {
  public:
@@ -39,6 +38,8 @@ class Inspection {
   Status OpenDatabase();
   Status ReadHistory();
   void CompareHistory();
+  Status ReadNode();
+  Status ReadTrimmedEpochs();
   Status ReadUnfinishedCut();
   void VerifyTables();
   Status ReadSnapshot();
@@ -73,6 +74,8 @@ Status Inspection::Run() {
   if (Status status = OpenDatabase(); !status.ok() || !database_) return status;
   if (Status status = ReadHistory(); !status.ok() || !report_.history) return status;
   CompareHistory();
+  if (Status status = ReadNode(); !status.ok()) return status;
+  if (Status status = ReadTrimmedEpochs(); !status.ok()) return status;
   if (Status status = ReadUnfinishedCut(); !status.ok()) return status;
   VerifyTables();
   if (options_.state) state_ = std::make_unique<LoadedState>(report_.history->hash_seed);
@@ -152,6 +155,31 @@ void Inspection::CompareHistory() {
     witness_ = nullptr;
     Damaged(directory_.witness() + ": it is not the witness of the log beside it");
   }
+}
+
+Status Inspection::ReadNode() {
+  NodeMark mark;
+  const Status read = ReadNodeMark(directory_.node(), mark);
+  if (read.code() == Status::Code::kNotFound) {
+    report_.notes.push_back(read.text() + ": the next start makes the directory a new node");
+    return Status::Ok();
+  }
+  if (read.code() == Status::Code::kDamaged) {
+    Damaged(directory_.node() + ": " + read.text());
+    return Status::Ok();
+  }
+  if (read.ok()) report_.node = mark;
+  return read;
+}
+
+Status Inspection::ReadTrimmedEpochs() {
+  std::string row;
+  Status read = database_->ReadMeta(kTrimmedEpochsKey, row);
+  if (read.code() == Status::Code::kNotFound) return Status::Ok();
+  if (read.ok()) read = DecodeTrimmedEpochs(row, report_.trimmed_epochs);
+  if (read.code() != Status::Code::kDamaged) return Note(read);
+  Damaged(directory_.db() + ": " + std::string(WithoutRemedy(read.text())));
+  return Status::Ok();
 }
 
 Status Inspection::ReadUnfinishedCut() {

@@ -33,7 +33,7 @@ LogInspection::LogInspection(const Database& database, CheckReport& report, Prog
       progress_(progress),
       apply_(std::move(apply)),
       replay_([this](Index index, std::string_view mutations) { return Apply(index, mutations); }),
-      recovery_(*report.history, report.snapshot.cuts, replay_) {}
+      recovery_(*report.history, report.trimmed_epochs, report.snapshot.cuts, replay_) {}
 
 Index LogInspection::Next() const { return recovery_.replayed().last + 1; }
 
@@ -55,6 +55,7 @@ void LogInspection::Read(const std::vector<Family>& segments) {
     }
   }
   segment_ = nullptr;
+  report_.epochs = recovery_.epochs();
   if (segments.empty()) Fail("the log: it has no segment", false);
 }
 

@@ -47,6 +47,28 @@ void TellWitness(Text& text, const CheckReport& report) {
                            (both ? "; both slots are valid" : "; one of two slots is valid"));
 }
 
+std::string NameOf(const NodeId& id) { return id == NodeId{} ? "nobody" : id.Hex(); }
+
+void TellNode(Text& text, const NodeMark& node) {
+  text.Line("node", node.id.Hex());
+  text.Line("", "promised epoch " + Number(node.promise.epoch) + " to " +
+                    NameOf(node.promise.primary) + (node.promise.leaving ? ", as it left" : ""));
+}
+
+// The last ones: a log has one for each start as primary.
+void TellEpochs(Text& text, const Epochs& epochs) {
+  constexpr size_t kEpochsShown = 8;
+  const std::vector<EpochStart>& starts = epochs.starts();
+  const size_t left_out = starts.size() - std::min(starts.size(), kEpochsShown);
+  for (size_t i = left_out; i < starts.size(); ++i) {
+    const auto& [epoch, first, group] = starts[i];
+    text.Line(i == left_out ? "epochs" : "", Number(epoch) + " from index " + Number(first) +
+                                                 ", led by " + NameOf(group.primary) +
+                                                 ", sync set of " + Number(group.sync_set.size()));
+  }
+  if (left_out > 0) text.Line("", "and " + Number(left_out) + " before these");
+}
+
 void TellSnapshot(Text& text, const SnapshotMark& mark) {
   if (mark.number == 0) return text.Line("snapshot", "none");
   const auto [oldest, newest] = std::minmax_element(mark.cuts.begin(), mark.cuts.end());
@@ -161,10 +183,12 @@ std::string ReportText(const CheckReport& report) {
     text.Line("history", report.history->id.Hex() + ", epoch " + Number(report.history->epoch));
   }
   TellWitness(text, report);
+  if (report.node) TellNode(text, *report.node);
   if (!report.empty && report.history) {
     TellSnapshot(text, report.snapshot);
     text.Line("tables", Number(report.tables) + ", " + Plural(report.table_bytes, "byte"));
     TellLog(text, report.log);
+    TellEpochs(text, report.epochs);
     if (report.state) TellState(text, *report.state);
   }
   for (const std::string& note : report.notes) text.Line("note", note);

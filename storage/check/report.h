@@ -11,8 +11,10 @@
 #include "storage/check/cut_mark.h"
 #include "storage/check/loaded_state.h"
 #include "storage/core/mutation.h"
+#include "storage/epochs.h"
 #include "storage/history.h"
 #include "storage/log.h"
+#include "storage/node_mark.h"
 #include "storage/snapshot_mark.h"
 #include "storage/witness.h"
 
@@ -55,11 +57,14 @@ struct CheckReport {
   std::string directory;
   bool empty = false;  // no server ever stored anything here
   std::optional<History> history;
+  std::optional<NodeMark> node;
+  Epochs trimmed_epochs;  // as the row tells of them
   WitnessSlots witness;
   SnapshotMark snapshot;
   uint64_t tables = 0;
   uint64_t table_bytes = 0;
   LogFigures log;
+  Epochs epochs;  // of the log's sound beginning
   LogDamage log_damage;
   std::optional<StateFigures> state;
   std::vector<Damage> damages;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "storage/base/invariant.h"
+#include "storage/core/epoch_opened.h"
 #include "storage/core/item.h"
 #include "storage/core/item_pieces.h"
 #include "storage/core/keyspace.h"
@@ -39,6 +40,13 @@ bool Fits(const Entry* entry, const ItemCreated& created) {
 }
 bool Fits(const Entry* entry, const ItemDropped&) {
   return entry != nullptr && entry->type() == KeyType::kStock;
+}
+
+// The log's own word: nothing to apply, but bytes that must be one.
+bool IsEpochOpened(const MutationView& view) {
+  ByteReader reader(view.body);
+  EpochOpened::DecodeBody(reader);
+  return reader.AtEnd() && view.place.key.empty();
 }
 
 }  // namespace
@@ -194,6 +202,7 @@ bool Keyspace::ApplyView(const MutationView& view) {
   const MutationPlace& at = view.place;
   if (!Owns(at.slot) || at.db >= kDatabases) return false;
   if (IsOfPartition(view.kind)) return ApplyPartitionBody(view);
+  if (view.kind == MutationKind::kEpochOpened) return IsEpochOpened(view);
   if (SlotOf(at.key) != at.slot) return false;
   if (IsStockKind(view.kind) && at.db != kStockDb) return false;
   const KeyPlace place = At(at);
@@ -217,8 +226,9 @@ bool Keyspace::ApplyView(const MutationView& view) {
     case MutationKind::kItemDropped:
       return ApplyBody<ItemDropped>(place, view.body);
     case MutationKind::kDatabaseFlushed:
-    case MutationKind::kDatabasesSwapped:  // see above
-    case MutationKind::kItemState:         // these have no place in a log
+    case MutationKind::kDatabasesSwapped:
+    case MutationKind::kEpochOpened:  // see above
+    case MutationKind::kItemState:    // these have no place in a log
     case MutationKind::kHoldsState:
     case MutationKind::kBuyersState:
     case MutationKind::kRefsState:

@@ -60,6 +60,8 @@ enum class MutationKind : uint8_t {
   // Whole databases, a partition at a time: the slot is the partition's first, the key is empty.
   kDatabaseFlushed = 80,
   kDatabasesSwapped = 81,
+  // The log itself (storage/core/epoch_opened.h): changes nothing else.
+  kEpochOpened = 96,
   // What a SKU is, not what befell it: in snapshots only (storage/core/item_pieces.h).
   kItemState = 192,
   kHoldsState = 193,

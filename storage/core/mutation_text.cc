@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "storage/base/hex.h"
 #include "storage/base/quoted.h"
+#include "storage/core/epoch_opened.h"
 #include "storage/core/hold.h"
 #include "storage/core/key_mutations.h"
 #include "storage/core/stock_mutations.h"
@@ -155,6 +157,13 @@ void Tell(Fields& tell, const HashFieldsDeleted& deleted) {
 void Tell(Fields& tell, const DatabaseFlushed& flushed) { tell("all", flushed.all); }
 void Tell(Fields& tell, const DatabasesSwapped& swapped) { tell("other", swapped.other); }
 
+void Tell(Fields& tell, const EpochOpened& opened) {
+  tell("epoch", opened.epoch)("epoch_before", opened.epoch_before);
+  tell("index_before", opened.index_before)("primary", HexOf(opened.primary));
+  tell("version", opened.version)("members", uint64_t{opened.sync_set.size()});
+  for (const auto& [id, address] : opened.sync_set) tell("member", HexOf(id))("at", address);
+}
+
 template <typename M>
 void TellBody(ByteReader& reader, Fields& tell) {
   const M mutation = M::DecodeBody(reader);
@@ -252,6 +261,7 @@ constexpr auto kKinds = std::to_array<Kind>({
     KindOf<StringRangeSet>("StringRangeSet"),
     KindOf<DatabaseFlushed>("DatabaseFlushed"),
     KindOf<DatabasesSwapped>("DatabasesSwapped"),
+    KindOf<EpochOpened>("EpochOpened"),
     {MutationKind::kItemState, "ItemState", TellItemState},
     {MutationKind::kHoldsState, "HoldsState", TellRecords<TellHold>},
     {MutationKind::kBuyersState, "BuyersState", TellRecords<TellBuyer>},

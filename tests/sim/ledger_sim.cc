@@ -60,7 +60,7 @@ class Life : public SimServer {
       return "I7: index " + std::to_string(durable) + " was durable, the log ends at " +
              std::to_string(replayed());
     }
-    referee_.StartLife(replayed());
+    referee_.StartLife(replayed(), log().LastPushed());
     grace_armed_ = replayed() > 0;
     if (grace_armed_) referee_.SetGrace(UnixMs::max());
     if (auto wrong = referee_.Compare(cluster())) return "after the recovery: " + *wrong;

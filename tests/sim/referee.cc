@@ -24,10 +24,10 @@ void Referee::CutTo(Histories<State>& histories, Index last) {
   }
 }
 
-void Referee::StartLife(Index last) {
+void Referee::StartLife(Index last, Index opening) {
   CutTo(skus_, last);
   CutTo(keys_, last);
-  last_ = last;
+  last_ = opening;
   terms_.grace_until = kNever;
 }
 

@@ -31,8 +31,8 @@ class Referee {
  public:
   explicit Referee(const LedgerLimits& limits) { terms_.limits = limits; }
 
-  // A start: what was cut off never was. `last` is the log's end.
-  void StartLife(Index last);
+  // A start: what lay behind `last` never was. The log goes on behind `opening`.
+  void StartLife(Index last, Index opening);
   // Nothing is due before `until` in this life.
   void SetGrace(UnixMs until) { terms_.grace_until = until; }
   UnixMs grace_until() const { return terms_.grace_until; }

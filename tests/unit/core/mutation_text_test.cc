@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/base/random.h"
+#include "storage/core/epoch_opened.h"
 #include "storage/core/item_pieces.h"
 #include "storage/core/key_mutations.h"
 #include "storage/core/stock_mutations.h"
@@ -120,6 +121,15 @@ std::vector<std::pair<std::string, std::string>> KeyExamples() {
        R"(HashFieldsDeleted # count=2 field="f" field="g")"},
       {Told(DatabaseFlushed{.all = true}), "DatabaseFlushed # all=yes"},
       {Told(DatabasesSwapped{.other = 3}), "DatabasesSwapped # other=3"},
+      {Told(EpochOpened{.epoch = 4,
+                        .epoch_before = 2,
+                        .index_before = 97,
+                        .primary = std::string_view("0123456789abcdef"),
+                        .version = 5,
+                        .sync_set = {{.id = "0123456789abcdef", .address = "h:1"}}}),
+       "EpochOpened # epoch=4 epoch_before=2 index_before=97 "
+       "primary=\"30313233343536373839616263646566\" version=5 members=1 "
+       "member=\"30313233343536373839616263646566\" at=\"h:1\""},
   };
 }
 

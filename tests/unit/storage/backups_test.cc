@@ -33,11 +33,12 @@ class BackupsTest : public SnapshotTest {
                                 .tell = [](const std::string&) {}});
   }
 
-  // `count` batches, durable when it returns.
-  void Write(int count, size_t bytes = 100) {
+  // `count` batches, durable when it returns the last one's index.
+  Index Write(int count, size_t bytes = 100) {
     Index last = 0;
     for (int i = 0; i < count; ++i) last = Push("batch " + std::string(bytes, 'x'), true);
     AwaitDurable(last);
+    return last;
   }
 
   std::shared_ptr<const BackupJob> Run(uint32_t keep = 0) {
@@ -84,11 +85,11 @@ class BackupsTest : public SnapshotTest {
 
 TEST_F(BackupsTest, ARestoreBringsEverythingBackThatWasDurable) {
   Begin();
-  Write(50);
+  const Index last = Write(50);
   const auto job = Run();
   ASSERT_TRUE(job->status().ok()) << job->status().text();
   EXPECT_EQ(job->made().number, 1U);
-  EXPECT_EQ(job->made().mark.index, 50U);
+  EXPECT_EQ(job->made().mark.index, last);
   EXPECT_EQ(job->kept(), 1U);
   Write(20);
   const HistoryId history = log_->history().id;
@@ -96,9 +97,52 @@ TEST_F(BackupsTest, ARestoreBringsEverythingBackThatWasDurable) {
   ASSERT_TRUE(Restore().ok());
   EXPECT_EQ(info_, job->made());
   ASSERT_TRUE(TryRestored().ok());
-  EXPECT_EQ(replayed_.last, 50U);
+  EXPECT_EQ(replayed_.last, last);
   EXPECT_EQ(heard_.texts.size(), 50U);
   EXPECT_EQ(log_->history().id, history);
+}
+
+// It has the same data, and may have them beside the one that the backup was taken from.
+TEST_F(BackupsTest, ARestoredDirectoryIsAnotherNodeThatHasPromisedNothing) {
+  Begin();
+  Write(1);
+  const NodeId node = log_->node();
+  const Epoch epoch = log_->history().epoch;
+  ASSERT_TRUE(Run()->status().ok());
+  ASSERT_TRUE(Restore().ok());
+  backups_.reset();
+  log_.reset();
+  RocksLogOptions options = SnapshotOptions();
+  options.directory = restored_;
+  std::unique_ptr<RocksLog> log;
+  ASSERT_TRUE(RocksLog::Open(options, log).ok());
+  const NodeId restored = log->node();
+  EXPECT_NE(restored, node);
+  EXPECT_EQ(log->promise(), (Promise{.epoch = epoch})) << "to nobody";
+  log.reset();
+  ASSERT_TRUE(TryRestored().ok());
+  EXPECT_EQ(log_->node(), restored) << "and stays it";
+  EXPECT_EQ(log_->epochs().group().primary, restored);
+}
+
+// The part of the log in which the epoch began may be gone when the backup is taken.
+TEST_F(BackupsTest, OfATrimmedLogTheRestoredOneKnowsItsEpoch) {
+  RocksLogOptions options = SnapshotOptions();
+  options.segment_bytes = 16 << 10;
+  ASSERT_TRUE(TryLoad(options).ok());
+  MakeBackups();
+  while (log_->Stats().segments < 4) Write(1, 4 << 10);
+  const Index cut = log_->Durable();
+  Take(MakeRows("taken", 10), cut);
+  log_->Trim(cut + 1);
+  while (log_->Stats().segments > 2) std::this_thread::yield();
+  const Epochs epochs = log_->epochs();
+  ASSERT_TRUE(Run()->status().ok());
+  ASSERT_TRUE(Restore().ok());
+  const Status status = TryRestored();
+  ASSERT_TRUE(status.ok()) << status.text();
+  EXPECT_GT(replayed_.first, 1U);
+  EXPECT_EQ(log_->epochs().starts().front(), epochs.starts().front());
 }
 
 TEST_F(BackupsTest, WhatNobodyWaitsForIsInItToo) {
@@ -107,14 +151,14 @@ TEST_F(BackupsTest, WhatNobodyWaitsForIsInItToo) {
   ASSERT_TRUE(TryLoad(options).ok());
   MakeBackups();
   for (int i = 0; i < 50; ++i) Push("batch");
-  EXPECT_EQ(Run()->made().mark.index, 50U);
+  EXPECT_EQ(Run()->made().mark.index, opening() + 50);
 }
 
 TEST_F(BackupsTest, ASnapshotComesAlongAndOnlyTheLogBehindItIsReplayed) {
   Begin();
-  Write(30);
+  const Index cut = Write(30);
   const Rows rows = MakeRows("taken", 500);
-  Take(rows, 30);
+  Take(rows, cut);
   Write(5);
   ASSERT_TRUE(Run()->status().ok());
   ASSERT_TRUE(Restore().ok());
@@ -136,22 +180,23 @@ TEST_F(BackupsTest, WhatDidNotChangeIsNotCopiedAgain) {
 
 TEST_F(BackupsTest, AnyOfThemCanBeRestoredAndOldOnesGo) {
   Begin();
+  std::vector<Index> lasts;
   for (int i = 0; i < 4; ++i) {
-    Write(10);
+    lasts.push_back(Write(10));
     ASSERT_TRUE(Run(3)->status().ok());
   }
   std::vector<BackupInfo> all;
   ASSERT_TRUE(ListBackups(backup_dir_, all).ok());
   ASSERT_EQ(all.size(), 3U);
   EXPECT_EQ(all.front().number, 2U);
-  EXPECT_EQ(all.front().mark.index, 20U);
+  EXPECT_EQ(all.front().mark.index, lasts[1]);
 
   const Status gone = Restore(1);
   EXPECT_EQ(gone.code(), Status::Code::kInvalid);
   EXPECT_NE(gone.text().find("there are 2 3 4"), std::string::npos) << gone.text();
   ASSERT_TRUE(Restore(3).ok());
   ASSERT_TRUE(TryRestored().ok());
-  EXPECT_EQ(replayed_.last, 30U);
+  EXPECT_EQ(replayed_.last, lasts[2]);
 }
 
 // Segments come and go, snapshots become current, and batches are written all the time.
@@ -290,7 +335,7 @@ TEST_F(BackupsTest, NothingIsRestoredOverData) {
 
 TEST_F(BackupsTest, ARestoreThatWasKilledIsRepeated) {
   Begin();
-  Write(10);
+  const Index last = Write(10);
   ASSERT_TRUE(Run()->status().ok());
   ASSERT_TRUE(Restore().ok());
   // Just before its last step.
@@ -300,7 +345,7 @@ TEST_F(BackupsTest, ARestoreThatWasKilledIsRepeated) {
   EXPECT_NE(refused.text().find("cut short"), std::string::npos) << refused.text();
   ASSERT_TRUE(Restore().ok());
   ASSERT_TRUE(TryRestored().ok());
-  EXPECT_EQ(replayed_.last, 10U);
+  EXPECT_EQ(replayed_.last, last);
 }
 
 TEST_F(BackupsTest, AStopGivesTheRunningOneUp) {

@@ -149,7 +149,7 @@ Status CheckTest::Serve(Contents& out) {
   if (Status status = log->Replay(store.current().cuts, hear, replayed_); !status.ok()) {
     return status;
   }
-  return log->Start();
+  return log->Start(kNever);
 }
 
 Contents CheckTest::Served() {

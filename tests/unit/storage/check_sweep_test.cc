@@ -13,7 +13,7 @@ namespace {
 
 bool NamesAPlace(const std::string& text) {
   for (const char* place : {"the log at index ", ".log at byte ", "log-", "snap-", ".sst",
-                            "/witness", "/db: ", "MANIFEST-", "CURRENT"}) {
+                            "/witness", "/node: ", "/db: ", "MANIFEST-", "CURRENT"}) {
     if (text.find(place) != std::string::npos) return true;
   }
   return false;

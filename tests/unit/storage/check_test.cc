@@ -20,9 +20,11 @@ class CheckShopTest : public CheckTest {
     Commit("mask", StockAdjusted{.at = At(2), .ref = "r", .asked = 7, .applied = 7});
     Commit("counter", KeyDeleted{});
     history_ = log_->history();
+    node_ = log_->node();
     Kill();
   }
   static UnixMs At(int64_t ms) { return FromUnixMs(1'795'288'000'000 + ms); }
+  static std::string LogAt(Index index) { return "the log at index " + std::to_string(index); }
 
   // Puts a row into the log's first segment, in place of what is there.
   void PutRecord(Index under, const std::string& record) {
@@ -44,6 +46,7 @@ class CheckShopTest : public CheckTest {
 
   Index cut_ = 0;
   History history_;
+  NodeId node_;
 };
 
 TEST_F(CheckShopTest, ASoundDirectoryGivesItsFigures) {
@@ -62,6 +65,7 @@ TEST_F(CheckShopTest, ASoundDirectoryGivesItsFigures) {
   EXPECT_EQ(log.records, last_) << "each was awaited";
   EXPECT_EQ(log.segments, 1U);
   EXPECT_EQ(log.last_time, At(0));
+  EXPECT_EQ(log.kinds.at(MutationKind::kEpochOpened).mutations, 1U);
   EXPECT_EQ(log.kinds.at(MutationKind::kHoldTaken).mutations, 3U);
   EXPECT_EQ(log.kinds.at(MutationKind::kStringSet).mutations, 2U);
   std::string set;
@@ -82,13 +86,16 @@ TEST_F(CheckShopTest, ASoundDirectoryGivesItsFigures) {
 
 TEST_F(CheckShopTest, TheReportCanBeRead) {
   const std::string text = ReportText(Checked());
+  const std::string last = std::to_string(last_);
+  const std::string cut = std::to_string(cut_);
   for (const std::string& part :
        {"directory  " + dir_, "history    " + history_.id.Hex() + ", epoch 1",
-        std::string("witness    index 12, epoch 1, "), std::string("both slots are valid"),
-        std::string("snapshot   number 1"), std::string("cuts at index 9 to 9"),
-        std::string("log        index 1 to 12"),
-        std::string("1795288000000 (2026-11-21 19:06:40.000 UTC)"),
-        std::string("1 segment, 12 records, 12 batches, "), std::string("HoldTaken  "),
+        "witness    index " + last + ", epoch 1, ", std::string("both slots are valid"),
+        "node       " + node_.Hex(), "promised epoch 1 to " + node_.Hex(),
+        "epochs     1 from index 1, led by " + node_.Hex() + ", sync set of 1",
+        std::string("snapshot   number 1"), "cuts at index " + cut + " to " + cut,
+        "log        index 1 to " + last, std::string("1795288000000 (2026-11-21 19:06:40.000 UTC)"),
+        "1 segment, " + last + " records, " + last + " batches, ", std::string("HoldTaken  "),
         std::string("1 SKU, 1 string, 1 hash of 2 fields; 1 key with a deadline"),
         std::string("holds: 1 held, 1 confirmed, 1 released, 0 expired"),
         std::string("units: available 12 + held 3 + sold 2 = supplied 17"),
@@ -102,9 +109,9 @@ TEST_F(CheckShopTest, WithoutTheStateEverythingElseIsVerified) {
   EXPECT_TRUE(report.sound());
   EXPECT_FALSE(report.state.has_value());
   EXPECT_EQ(report.log.last, last_);
-  PutMutation(5, "mask", Text{"no body of a string"});
+  PutMutation(cut_ - 4, "mask", Text{"no body of a string"});
   EXPECT_TRUE(Checked({.state = false}).sound()) << "it is one, with another value";
-  PutRecord(5, "nothing");
+  PutRecord(cut_ - 4, "nothing");
   EXPECT_FALSE(Checked({.state = false}).sound());
 }
 
@@ -196,7 +203,8 @@ TEST_F(CheckShopTest, OneTornSlotOfTheWitnessIsNoted) {
 
 TEST_F(CheckShopTest, AMissingDatabaseIsFound) {
   std::filesystem::remove_all(dir_ + "/db");
-  ExpectFound("/db: it is missing, but the witness knows a log up to index 12");
+  ExpectFound("/db: it is missing, but the witness knows a log up to index " +
+              std::to_string(last_));
 }
 
 TEST_F(CheckShopTest, ADirectoryThatNothingWasEverStoredInIsSound) {
@@ -219,6 +227,32 @@ TEST_F(CheckShopTest, AMissingOrChangedHistoryIsFound) {
   ChangeDatabase(
       [](rocksdb::DB& db, const Families&) { ASSERT_TRUE(db.Delete({}, "history").ok()); });
   ExpectFound("its history row is missing");
+}
+
+// ---- the node, the epochs
+
+TEST_F(CheckShopTest, AMissingNodeIsNotedAndADamagedOneFound) {
+  const std::string whole = ReadFile(dir_ + "/node");
+  std::filesystem::remove(dir_ + "/node");
+  const CheckReport report = Checked();
+  EXPECT_TRUE(report.sound()) << DamageText(report);
+  ASSERT_EQ(report.notes.size(), 1U);
+  EXPECT_NE(report.notes[0].find("the next start makes the directory a new node"),
+            std::string::npos);
+  WriteFile(dir_ + "/node", Flipped(whole, 100));
+  EXPECT_NE(WhyNotCut(ExpectFound(dir_ + "/node: ")), "");
+  Contents contents;
+  EXPECT_EQ(Serve(contents).code(), Status::Code::kDamaged);
+  WriteFile(dir_ + "/node", whole);
+  ExpectSound();
+}
+
+TEST_F(CheckShopTest, AnEpochThatBeginsWithoutItsOpeningIsFound) {
+  Load();  // the second epoch
+  const Index second = opening();
+  log_.reset();
+  PutMutation(second, "counter", StringSet{.value = "1"}, 2);
+  ExpectFound(LogAt(second) + ": epoch 2 begins here without a record that opens it");
 }
 
 // ---- the snapshot: nothing that can be cut mends it
@@ -375,8 +409,7 @@ TEST_F(CheckShopTest, DamageInTheMiddleOfAWriteAheadFileIsFoundInItsFile) {
   WriteFile(WalPath(), wal);
   const CheckReport report = ExpectFound(WalPath() + " at byte ");
   EXPECT_TRUE(report.past_damage);
-  EXPECT_NE(DamageText(report).find("the log at index 11: it is missing, the next record begins "
-                                    "with index 12"),
+  EXPECT_NE(DamageText(report).find(": it is missing, the next record begins with index "),
             std::string::npos)
       << DamageText(report);
 }
@@ -384,60 +417,61 @@ TEST_F(CheckShopTest, DamageInTheMiddleOfAWriteAheadFileIsFoundInItsFile) {
 // ---- the log
 
 TEST_F(CheckShopTest, AMissingRecordIsFound) {
-  ChangeDatabase([](rocksdb::DB& db, const Families& families) {
-    ASSERT_TRUE(db.Delete({}, Find(families, "log-1"), LogRowKey(11)).ok());
+  ChangeDatabase([this](rocksdb::DB& db, const Families& families) {
+    ASSERT_TRUE(db.Delete({}, Find(families, "log-1"), LogRowKey(last_ - 1)).ok());
   });
-  const CheckReport report = ExpectFound(
-      "the log at index 11: it is missing, the next record "
-      "begins with index 12 (in log-1)");
-  EXPECT_EQ(report.log.last, 10U);
-  EXPECT_EQ(report.log_damage.at, 11U);
+  const CheckReport report =
+      ExpectFound(LogAt(last_ - 1) + ": it is missing, the next record begins with index " +
+                  std::to_string(last_) + " (in log-1)");
+  EXPECT_EQ(report.log.last, last_ - 2);
+  EXPECT_EQ(report.log_damage.at, last_ - 1);
   EXPECT_EQ(report.log_damage.records, 1U) << "one behind it can still be read";
-  EXPECT_EQ(report.log_damage.last, 12U);
+  EXPECT_EQ(report.log_damage.last, last_);
   ASSERT_EQ(report.damages.size(), 1U) << "one damage, one line: " << DamageText(report);
 }
 
 TEST_F(CheckShopTest, AChangedRecordIsFound) {
-  ChangeDatabase([](rocksdb::DB& db, const Families& families) {
-    std::string record = RecordAt(db, Find(families, "log-1"), 12);
+  ChangeDatabase([this](rocksdb::DB& db, const Families& families) {
+    std::string record = RecordAt(db, Find(families, "log-1"), last_);
     record.back() = static_cast<char>(record.back() ^ 4);
-    ASSERT_TRUE(db.Put({}, Find(families, "log-1"), LogRowKey(12), record).ok());
+    ASSERT_TRUE(db.Put({}, Find(families, "log-1"), LogRowKey(last_), record).ok());
   });
-  ExpectFound("the log at index 12: the checksum of a record does not fit (in log-1)");
+  ExpectFound(LogAt(last_) + ": the checksum of a record does not fit (in log-1)");
 }
 
 TEST_F(CheckShopTest, ARecordUnderAnotherIndexIsFound) {
-  ChangeDatabase([](rocksdb::DB& db, const Families& families) {
+  ChangeDatabase([this](rocksdb::DB& db, const Families& families) {
     rocksdb::ColumnFamilyHandle* log = Find(families, "log-1");
-    ASSERT_TRUE(db.Put({}, log, LogRowKey(13), RecordAt(db, log, 12)).ok());
-    ASSERT_TRUE(db.Delete({}, log, LogRowKey(12)).ok());
+    ASSERT_TRUE(db.Put({}, log, LogRowKey(last_ + 1), RecordAt(db, log, last_)).ok());
+    ASSERT_TRUE(db.Delete({}, log, LogRowKey(last_)).ok());
   });
-  ExpectFound("the log at index 12: the record lies under another index, 13");
+  ExpectFound(LogAt(last_) + ": the record lies under another index, " + std::to_string(last_ + 1));
 }
 
 TEST_F(CheckShopTest, ARecordOfAnotherHistoryIsFound) {
   history_.id = TestHistory();
-  PutMutation(12, "counter", KeyDeleted{});
-  ExpectFound("the log at index 12: it belongs to another history");
+  PutMutation(last_, "counter", KeyDeleted{});
+  ExpectFound(LogAt(last_) + ": it belongs to another history");
 }
 
 TEST_F(CheckShopTest, AnEpochThatWasNeverOpenedIsFound) {
-  PutMutation(12, "counter", KeyDeleted{}, 7);
-  ExpectFound("the log at index 12: its epoch 7 lies outside 1 to 1");
+  PutMutation(last_, "counter", KeyDeleted{}, 7);
+  ExpectFound(LogAt(last_) + ": its epoch 7 was never opened, 1 is the last");
 }
 
 TEST_F(CheckShopTest, AMutationThatWhatCameBeforeRulesOutIsFound) {
-  PutMutation(12, "never-set", KeyDeleted{});
-  ExpectFound("the log at index 12: what came before rules out KeyDeleted db=0 slot=");
+  PutMutation(last_, "never-set", KeyDeleted{});
+  ExpectFound(LogAt(last_) + ": what came before rules out KeyDeleted db=0 slot=");
 }
 
 using CheckShopDeathTest = CheckShopTest;
 
 TEST_F(CheckShopDeathTest, AChangeOfStockThatContradictsWhatCameBeforeIsNamedToo) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  PutMutation(12, "mask", HoldConfirmed{.at = At(3), .hold_id = "never", .sold = 1});
-  EXPECT_EXIT(Checked(), testing::ExitedWithCode(1),
-              "invariant violated.*\nholdfast-check: damaged: the log at index 12: it contradicts");
+  PutMutation(last_, "mask", HoldConfirmed{.at = At(3), .hold_id = "never", .sold = 1});
+  EXPECT_EXIT(
+      Checked(), testing::ExitedWithCode(1),
+      "invariant violated.*\nholdfast-check: damaged: " + LogAt(last_) + ": it contradicts");
   EXPECT_TRUE(Checked({.state = false}).sound()) << "only loading tells";
 }
 
@@ -446,8 +480,8 @@ TEST_F(CheckShopTest, AMutationThatIsNoneIsFound) {
     std::string batch;
     AppendMutation(batch, {.db = 0, .slot = SlotOf("k"), .key = "k"}, KeyDeleted{});
     batch[0] = static_cast<char>(kind);
-    PutRecord(12, MakeRecord(history_, 12, batch));
-    ExpectFound("the log at index 12: a mutation of kind ");
+    PutRecord(last_, MakeRecord(history_, last_, batch));
+    ExpectFound(LogAt(last_) + ": a mutation of kind ");
   }
 }
 
@@ -455,19 +489,20 @@ TEST_F(CheckShopTest, WhatALaterVersionWroteIsNotCutOff) {
   std::string batch;
   AppendMutation(batch, {.db = 0, .slot = SlotOf("k"), .key = "k"}, KeyDeleted{});
   batch[0] = static_cast<char>(100);
-  PutRecord(12, MakeRecord(history_, 12, batch));
+  PutRecord(last_, MakeRecord(history_, last_, batch));
   EXPECT_FALSE(WhyNotCut(ExpectFound("kind-100, which this version does not know")).empty());
-  std::string record = MakeRecord(history_, 12, batch);
+  std::string record = MakeRecord(history_, last_, batch);
   record[3] = '2';
-  PutRecord(12, record);
+  PutRecord(last_, record);
   EXPECT_FALSE(WhyNotCut(ExpectFound("not a record of a format that I know")).empty());
 }
 
 TEST_F(CheckShopTest, ALogThatEndsBeforeItsWitnessOrACutIsFound) {
-  SetWitness(20);
+  SetWitness(last_ + 8);
   const CheckReport report =
-      ExpectFound("the log at index 12: it ends here, but was known to be on disk up to index 20");
-  EXPECT_EQ(report.log_damage.at, 13U);
+      ExpectFound(LogAt(last_) + ": it ends here, but was known to be on disk up to index " +
+                  std::to_string(last_ + 8));
+  EXPECT_EQ(report.log_damage.at, last_ + 1);
   EXPECT_EQ(report.log_damage.segment, 0U) << "nothing has to go";
   ChangeDatabase([&](rocksdb::DB& db, const Families& families) {
     for (Index index = cut_; index <= last_; ++index) {
@@ -475,7 +510,9 @@ TEST_F(CheckShopTest, ALogThatEndsBeforeItsWitnessOrACutIsFound) {
     }
   });
   SetWitness(1);
-  EXPECT_FALSE(WhyNotCut(ExpectFound("but the snapshot needs it up to index 9")).empty());
+  EXPECT_FALSE(
+      WhyNotCut(ExpectFound("but the snapshot needs it up to index " + std::to_string(cut_)))
+          .empty());
 }
 
 class CheckSegmentsTest : public CheckTest {

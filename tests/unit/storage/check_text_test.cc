@@ -92,10 +92,12 @@ TEST(Progress, WhatIsDoneWithinASecondSaysNothing) {
 
 // ---- the dump
 
+// Behind the opening, which is batch 1.
 class DumpTest : public CheckTest {
  protected:
   void SetUp() override {
     Load();
+    node_ = log_->node().Hex();
     Commit("k", StringSet{.value = "1"});
     std::string two;
     AppendMutation(two, {.db = 0, .slot = SlotOf("k"), .key = "k"}, KeyDeleted{});
@@ -115,6 +117,8 @@ class DumpTest : public CheckTest {
     EXPECT_TRUE(Files() == before) << "a dump changes nothing";
     return text;
   }
+
+  std::string node_;
 };
 
 TEST_F(DumpTest, ALineForEachRecordAndOneForEachMutation) {
@@ -122,30 +126,37 @@ TEST_F(DumpTest, ALineForEachRecordAndOneForEachMutation) {
   const std::string last = " slot=" + std::to_string(SlotOf("l"));
   const std::string record = " epoch=1 acked=";
   const std::string end = " time=1795288000000 segment=log-1\n";
-  EXPECT_EQ(Dump(), "record first=1 last=1 batches=1 bytes=107" + record + "0" + end +
-                        "  1 gated StringSet db=0" + slot + " key=\"k\" deadline=0 value=\"1\"\n" +
-                        "record first=2 last=2 batches=1 bytes=120" + record + "1" + end +
-                        "  2 gated KeyDeleted db=0" + slot + " key=\"k\"\n" +
-                        "  2 gated StringSet db=3" + slot + " key=\"k\" deadline=0 value=\"2\"\n" +
-                        "record first=3 last=3 batches=1 bytes=107" + record + "2" + end +
-                        "  3 gated StringSet db=0" + last + " key=\"l\" deadline=0 value=\"3\"\n");
-  const std::string second = Dump({.from = 2, .to = 2});
-  EXPECT_TRUE(second.starts_with("record first=2 ")) << second;
-  EXPECT_EQ(second.find("first=3"), std::string::npos);
-  EXPECT_EQ(Dump({.from = 4}), "");
+  EXPECT_EQ(Dump({.from = 2}),
+            "record first=2 last=2 batches=1 bytes=107" + record + "1" + end +
+                "  2 gated StringSet db=0" + slot + " key=\"k\" deadline=0 value=\"1\"\n" +
+                "record first=3 last=3 batches=1 bytes=120" + record + "2" + end +
+                "  3 gated KeyDeleted db=0" + slot + " key=\"k\"\n" + "  3 gated StringSet db=3" +
+                slot + " key=\"k\" deadline=0 value=\"2\"\n" +
+                "record first=4 last=4 batches=1 bytes=107" + record + "3" + end +
+                "  4 gated StringSet db=0" + last + " key=\"l\" deadline=0 value=\"3\"\n");
+  EXPECT_EQ(Dump({.from = 1, .to = 1}),
+            "record first=1 last=1 batches=1 bytes=167" + record +
+                "0 time=0 segment=log-1\n"
+                "  1 gated EpochOpened db=0 slot=0 key=\"\" epoch=1 epoch_before=0 index_before=0 "
+                "primary=\"" +
+                node_ + "\" version=1 members=1 member=\"" + node_ + "\" at=\"\"\n");
+  const std::string second = Dump({.from = 3, .to = 3});
+  EXPECT_TRUE(second.starts_with("record first=3 ")) << second;
+  EXPECT_EQ(second.find("first=4"), std::string::npos);
+  EXPECT_EQ(Dump({.from = 5}), "");
 }
 
 TEST_F(DumpTest, DamageIsShownInItsPlaceAndTheRestAllTheSame) {
   ChangeDatabase([](rocksdb::DB& db, const Families& families) {
-    ASSERT_TRUE(db.Delete({}, Find(families, "log-1"), LogRowKey(2)).ok());
-    ASSERT_TRUE(db.Put({}, Find(families, "log-1"), LogRowKey(4), "no record").ok());
+    ASSERT_TRUE(db.Delete({}, Find(families, "log-1"), LogRowKey(3)).ok());
+    ASSERT_TRUE(db.Put({}, Find(families, "log-1"), LogRowKey(5), "no record").ok());
   });
   const std::string text = Dump({}, Status::Code::kDamaged);
-  EXPECT_NE(text.find("\nmissing first=2 last=2\nrecord first=3 "), std::string::npos) << text;
-  EXPECT_NE(text.find("\ndamaged segment=log-1 index=4: a record header is cut short\n"),
+  EXPECT_NE(text.find("\nmissing first=3 last=3\nrecord first=4 "), std::string::npos) << text;
+  EXPECT_NE(text.find("\ndamaged segment=log-1 index=5: a record header is cut short\n"),
             std::string::npos)
       << text;
-  EXPECT_EQ(Dump({.from = 3, .to = 3}).find("damaged"), std::string::npos);
+  EXPECT_EQ(Dump({.from = 4, .to = 4}).find("damaged"), std::string::npos);
 }
 
 // Records whose hashes fit, as a later version or a fault might write them.

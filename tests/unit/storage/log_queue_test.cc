@@ -18,7 +18,7 @@ std::vector<std::string> TextsOf(LogQueue::Taken& taken) {
   std::vector<std::string> texts;
   Index first = taken.first;
   for (size_t i = 0; i < taken.used; ++i) {
-    RecordBuilder& record = taken.records[i];
+    RecordBuilder& record = taken.records[i].record;
     RecordView view;
     EXPECT_TRUE(
         DecodeRecord(record.Seal({.history = {}, .epoch = 1, .first = first, .acked = 0}), view)
@@ -31,7 +31,7 @@ std::vector<std::string> TextsOf(LogQueue::Taken& taken) {
 
 TEST(LogQueue, PushOrderIsLogOrder) {
   LogQueue queue(1 << 20);
-  queue.StartAfter(10);
+  queue.StartAfter({.epoch = 1, .index = 10});
   const std::string a = Mutations("a");
   const std::string b = Mutations("b");
   EXPECT_EQ(queue.Push({.mutations = a}), 11U);

@@ -167,7 +167,7 @@ TEST_F(ManifestTest, AStartKeepsEveryFileUntilWhatItLoadedIsBelieved) {
   ExpectNothingGone("opened");
   ASSERT_TRUE(log->Replay(log->snapshots().current().cuts, heard_.Listener(), replayed_).ok());
   ExpectNothingGone("replayed");
-  ASSERT_TRUE(log->Start().ok());
+  ASSERT_TRUE(log->Start(kNever).ok());
   log_ = std::move(log);
   AwaitOnlyWhatIsNeeded();
   EXPECT_FALSE(std::filesystem::exists(dir_ + file_));

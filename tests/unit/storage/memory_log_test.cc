@@ -40,14 +40,15 @@ TEST_F(MemoryLogTest, NothingIsDurableBeforeTheSync) {
   MemoryLog log(Options());
   CountingWaker waker;
   log.AddWaker(&waker);
-  EXPECT_EQ(Push(log, "a", true), 1U);
-  EXPECT_EQ(log.Durable(), 0U);
+  const Index opening = log.LastPushed();
+  EXPECT_EQ(Push(log, "a", true), opening + 1);
+  EXPECT_EQ(log.Durable(), opening);
   EXPECT_TRUE(log.SyncWanted());
   EXPECT_TRUE(log.Step());
-  EXPECT_EQ(log.Durable(), 0U);
+  EXPECT_EQ(log.Durable(), opening);
   EXPECT_EQ(waker.wakes, 0);
   EXPECT_TRUE(log.Sync());
-  EXPECT_EQ(log.Durable(), 1U);
+  EXPECT_EQ(log.Durable(), opening + 1);
   EXPECT_EQ(waker.wakes, 1);
   EXPECT_FALSE(log.SyncWanted());
   EXPECT_FALSE(log.Step());
@@ -110,7 +111,7 @@ TEST_F(MemoryLogTest, EveryFlippedBitIsRefused) {
 
 TEST_F(MemoryLogTest, GoesOnBehindWhatItReplayedInANewEpoch) {
   MemoryLog first(Options());
-  Push(first, "a");
+  const Index a = Push(first, "a");
   first.Step();
   Push(first, "torn");
   first.Step();
@@ -118,11 +119,12 @@ TEST_F(MemoryLogTest, GoesOnBehindWhatItReplayedInANewEpoch) {
   Heard heard;
   Replayed replayed;
   ASSERT_TRUE(second.Replay(Cuts{}, heard.Listener(), replayed).ok());
-  EXPECT_EQ(replayed.last, 1U);
+  EXPECT_EQ(replayed.last, a);
   EXPECT_EQ(replayed.server_time, FromUnixMs(1000));
-  EXPECT_EQ(second.Durable(), 1U) << "what was replayed is shown, so it counts as durable";
+  EXPECT_EQ(second.Durable(), a + 1) << "what was replayed is shown, so it counts as durable, and "
+                                        "so does the opening behind it";
   EXPECT_EQ(second.history().epoch, first.history().epoch + 1);
-  EXPECT_EQ(Push(second, "b"), 2U);
+  EXPECT_EQ(Push(second, "b"), a + 2);
   ASSERT_TRUE(second.Flush().ok());
   EXPECT_EQ(TextsOn(second.LosePower(0)), (Texts{"a", "b"}));
 }
@@ -140,6 +142,7 @@ TEST_F(MemoryLogTest, WhatWasReplayedSurvivesTheNextPowerLoss) {
 
 TEST_F(MemoryLogTest, TheKthWriteFailsAndLeavesATornRecord) {
   MemoryLog log(Options());
+  const Index opening = log.Durable();
   log.FailWrite(2);
   Push(log, "a");
   EXPECT_TRUE(log.Step());
@@ -147,7 +150,7 @@ TEST_F(MemoryLogTest, TheKthWriteFailsAndLeavesATornRecord) {
   EXPECT_FALSE(log.Step());
   EXPECT_EQ(fatal_.size(), 1U);
   EXPECT_FALSE(log.Sync()) << "a dead log promises nothing";
-  EXPECT_EQ(log.Durable(), 0U);
+  EXPECT_EQ(log.Durable(), opening);
   EXPECT_FALSE(log.Flush().ok());
   EXPECT_EQ(TextsOn(log.Kill()), Texts{"a"});
 }
@@ -174,12 +177,13 @@ TEST_F(MemoryLogTest, AfterAFailedSyncNothingBecomesDurable) {
   MemoryLog log(Options());
   CountingWaker waker;
   log.AddWaker(&waker);
+  const Index opening = log.Durable();
   log.FailSync(1);
   Push(log, "a", true);
   log.Step();
   EXPECT_FALSE(log.Sync());
   EXPECT_FALSE(log.Sync()) << "a second try would report a success that is none";
-  EXPECT_EQ(log.Durable(), 0U);
+  EXPECT_EQ(log.Durable(), opening);
   EXPECT_EQ(waker.wakes, 0);
   EXPECT_EQ(fatal_.size(), 1U);
 }

@@ -19,11 +19,14 @@ std::string KeyOf(Index index) {
 
 class DamageTest : public RocksLogTest {
  protected:
-  // Three records in write-ahead files, as kill -9 leaves them: the directory of a server that
-  // still runs.
+  // Three records behind the opening, in write-ahead files, as kill -9 leaves them: the directory
+  // of a server that still runs.
   void LeaveThreeRecords() {
     Start();
-    for (const char* text : {"first", "second", "third"}) AwaitDurable(Push(text, true));
+    for (const char* text : {"first", "second", "third"}) {
+      third_ = Push(text, true);
+      AwaitDurable(third_);
+    }
     ASSERT_TRUE(log_->Flush().ok());
     // Without another word to the disk; and its housekeeper no longer removes what is being copied.
     log_.reset();
@@ -46,6 +49,10 @@ class DamageTest : public RocksLogTest {
     mark.index = index;
     ASSERT_TRUE(witness.Write(mark).ok());
   }
+
+  void ExpectThirdMissed() { ExpectDamaged("up to index " + std::to_string(third_)); }
+
+  Index third_ = 0;
 };
 
 TEST_F(DamageTest, KilledServersDirectoryOpensWhole) {
@@ -56,14 +63,14 @@ TEST_F(DamageTest, KilledServersDirectoryOpensWhole) {
 
 TEST_F(DamageTest, ALogThatEndsBeforeItsWitnessIsRefused) {
   LeaveThreeRecords();
-  RaiseWitness(4);
-  ExpectDamaged("up to index 4");
+  RaiseWitness(third_ + 1);
+  ExpectDamaged("up to index " + std::to_string(third_ + 1));
 }
 
 TEST_F(DamageTest, ALostWriteAheadFileIsRefused) {
   LeaveThreeRecords();
   std::filesystem::remove(WalPath());
-  ExpectDamaged("up to index 3");
+  ExpectThirdMissed();
 }
 
 TEST_F(DamageTest, ATornWriteAheadFileIsRefusedIfItsEndWasDurable) {
@@ -72,7 +79,7 @@ TEST_F(DamageTest, ATornWriteAheadFileIsRefusedIfItsEndWasDurable) {
   const size_t third = wal.find("third");
   ASSERT_NE(third, std::string::npos);
   WriteFile(WalPath(), wal.substr(0, third));
-  ExpectDamaged("up to index 3");
+  ExpectThirdMissed();
 }
 
 // A power loss in the middle of a sync: the file's new length reached the disk, its bytes did not.
@@ -81,8 +88,9 @@ TEST_F(DamageTest, AnEndOfZerosIsATornEndIfNothingInItWasDurable) {
   RocksLogOptions options = Options();
   options.stock_sync = options.ordinary_sync = SyncPolicy::kNo;
   ASSERT_TRUE(TryStart(options).ok());
+  const uint64_t before = log_->Stats().batches;
   Push(std::string(200'000, 'x'));  // several blocks
-  while (log_->Stats().batches == 0) std::this_thread::yield();
+  while (log_->Stats().batches == before) std::this_thread::yield();
   log_.reset();
   const std::string wal = ReadFile(WalPath());
   const size_t begin = wal.find("xxx");
@@ -107,7 +115,7 @@ TEST_F(DamageTest, AnEndOfZerosThatWasDurableIsRefused) {
   LeaveThreeRecords();
   const std::string wal = ReadFile(WalPath());
   WriteFile(WalPath(), wal.substr(0, wal.find("third")) + std::string(2000, '\0'));
-  ExpectDamaged("up to index 3");
+  ExpectThirdMissed();
 }
 
 // Every bit of every header: tests/unit/storage/check_sweep_test.cc.
@@ -149,38 +157,38 @@ TEST_F(DamageTest, AnothersWitnessIsRefused) {
 TEST_F(DamageTest, AMissingDatabaseIsRefused) {
   LeaveThreeRecords();
   std::filesystem::remove_all(dir_ + "/db");
-  ExpectDamaged("up to index 3");
+  ExpectThirdMissed();
 }
 
 TEST_F(DamageTest, AMissingRecordIsRefusedAndNamed) {
   LeaveThreeRecords();
-  ChangeDatabase([](rocksdb::DB& db, const Families& handles) {
-    ASSERT_TRUE(db.Delete({}, Find(handles, "log-1"), KeyOf(2)).ok());
+  ChangeDatabase([this](rocksdb::DB& db, const Families& handles) {
+    ASSERT_TRUE(db.Delete({}, Find(handles, "log-1"), KeyOf(third_ - 1)).ok());
   });
-  ExpectDamaged("index 2");
+  ExpectDamaged("index " + std::to_string(third_ - 1));
 }
 
 TEST_F(DamageTest, AChangedRecordIsRefusedAndNamed) {
   LeaveThreeRecords();
-  ChangeDatabase([](rocksdb::DB& db, const Families& handles) {
+  ChangeDatabase([this](rocksdb::DB& db, const Families& handles) {
     std::string record;
-    ASSERT_TRUE(db.Get({}, Find(handles, "log-1"), KeyOf(3), &record).ok());
+    ASSERT_TRUE(db.Get({}, Find(handles, "log-1"), KeyOf(third_), &record).ok());
     record.back() = static_cast<char>(record.back() ^ 4);
-    ASSERT_TRUE(db.Put({}, Find(handles, "log-1"), KeyOf(3), record).ok());
+    ASSERT_TRUE(db.Put({}, Find(handles, "log-1"), KeyOf(third_), record).ok());
   });
-  ExpectDamaged("index 3");
+  ExpectDamaged("index " + std::to_string(third_));
 }
 
 TEST_F(DamageTest, ARecordUnderAnotherIndexIsRefused) {
   LeaveThreeRecords();
-  ChangeDatabase([](rocksdb::DB& db, const Families& handles) {
+  ChangeDatabase([this](rocksdb::DB& db, const Families& handles) {
     rocksdb::ColumnFamilyHandle* log = Find(handles, "log-1");
     std::string record;
-    ASSERT_TRUE(db.Get({}, log, KeyOf(3), &record).ok());
-    ASSERT_TRUE(db.Put({}, log, KeyOf(9), record).ok());
-    ASSERT_TRUE(db.Delete({}, log, KeyOf(3)).ok());
+    ASSERT_TRUE(db.Get({}, log, KeyOf(third_), &record).ok());
+    ASSERT_TRUE(db.Put({}, log, KeyOf(third_ + 6), record).ok());
+    ASSERT_TRUE(db.Delete({}, log, KeyOf(third_)).ok());
   });
-  ExpectDamaged("index 3");
+  ExpectDamaged("index " + std::to_string(third_));
 }
 
 TEST_F(DamageTest, AMissingHistoryIsRefused) {
@@ -265,8 +273,8 @@ TEST_F(DamageTest, AFirstStartThatWasCutShortBeginsAgain) {
 
 TEST_F(DamageTest, AFirstStartThatWasCutShortBeforeItsHistoryBeginsAgain) {
   Start();
-  log_.reset();
-  ChangeDatabase([](rocksdb::DB& db, const Families& /*handles*/) {
+  ChangeDatabase([](rocksdb::DB& db, const Families& handles) {
+    ASSERT_TRUE(db.Delete({}, Find(handles, "log-1"), KeyOf(1)).ok());
     ASSERT_TRUE(db.Delete({}, "history").ok());
   });
   ASSERT_TRUE(Witness::Create(dir_ + "/witness", {.history = TestHistory()}).ok());

@@ -38,22 +38,24 @@ class FaultTest : public RocksLogTest {
 TEST_F(FaultTest, AfterAFailedSyncNothingIsPromisedAnyMore) {
   AwaitDurable(Push("a", true));
   disk_->FailSync(".log", 2);
-  AwaitDurable(Push("b", true));
+  const Index b = Push("b", true);
+  AwaitDurable(b);
   Push("c", true);
-  ExpectDeadAt(2);
+  ExpectDeadAt(b);
 }
 
 TEST_F(FaultTest, AfterAFailedWriteNothingIsPromisedAnyMore) {
-  AwaitDurable(Push("a", true));
+  const Index a = Push("a", true);
+  AwaitDurable(a);
   disk_->FailAppend(".log", 1);
   Push("b", true);
-  ExpectDeadAt(1);
+  ExpectDeadAt(a);
 }
 
 TEST_F(FaultTest, AFailedBackgroundSyncIsFatalToo) {
   disk_->FailSync(".log", 1);
   Push("nobody waits");
-  ExpectDeadAt(0);
+  ExpectDeadAt(opening());
 }
 
 TEST_F(FaultTest, AFailedFlushOfAFullSegmentIsFatalToo) {
@@ -69,10 +71,11 @@ TEST_F(FaultTest, AFailedFlushOfAFullSegmentIsFatalToo) {
 }
 
 TEST_F(FaultTest, WhatWasPromisedBeforeIsThereAfterTheRestart) {
-  AwaitDurable(Push("a", true));
+  const Index a = Push("a", true);
+  AwaitDurable(a);
   disk_->FailSync(".log", 1);
   Push("b", true);
-  ExpectDeadAt(1);
+  ExpectDeadAt(a);
   log_.reset();
   ASSERT_TRUE(TryStart().ok());
   ASSERT_FALSE(heard_.texts.empty());

@@ -104,7 +104,7 @@ Status RocksLogTest::TryStart(const RocksLogOptions& options, const Cuts& cuts) 
   std::unique_ptr<RocksLog> log;
   if (Status status = RocksLog::Open(options, log); !status.ok()) return status;
   if (Status status = log->Replay(cuts, heard_.Listener(), replayed_); !status.ok()) return status;
-  if (Status status = log->Start(); !status.ok()) return status;
+  if (Status status = log->Start(kNever); !status.ok()) return status;
   log_ = std::move(log);
   return Status::Ok();
 }

@@ -70,6 +70,8 @@ class RocksLogTest : public testing::Test {
     const Status status = TryStart();
     ASSERT_TRUE(status.ok()) << status.text();
   }
+  // The batch that opened the epoch of the last start; the first that is pushed comes behind it.
+  Index opening() const { return log_->epochs().starts().back().first; }
   // A start must be refused as damaged, with a text that contains `naming` and a remedy.
   void ExpectDamaged(const std::string& naming);
 

@@ -18,12 +18,13 @@ class SnapshotCrashTest : public SnapshotTest {
     Load();
     for (const char* text : {"first", "second", "third"}) Push(text, true);
     ASSERT_TRUE(log_->Flush().ok());
-    Take(old_, 2);
+    const Index third = log_->Durable();
+    Take(old_, third - 1);
     const auto disk = std::make_shared<CrashDisk>();
     ASSERT_NO_FATAL_FAILURE(LoadOn(disk));
     witness_ = ReadFile(dir_ + "/witness");
     disk->Watch(dir_ + "/db");
-    Take(new_, 3);
+    Take(new_, third);
     finished_ = disk->moments().size();
     log_.reset();
     moments_ = disk->moments();
@@ -96,7 +97,7 @@ TEST_F(SnapshotCrashTest, AfterACrashTheNextSnapshotSucceeds) {
   Leave(moments_[moments_.size() / 3].after_power_loss);
   ASSERT_FALSE(LoadsNew());
   Load();
-  Take(new_, 3);
+  Take(new_, log_->Durable());
   EXPECT_TRUE(LoadsNew());
 }
 

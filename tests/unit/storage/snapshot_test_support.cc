@@ -35,7 +35,7 @@ Status SnapshotTest::TryLoad(const RocksLogOptions& options) {
   }
   if (Status status = store.CheckCount(rows_.size()); !status.ok()) return status;
   Status status = log->Replay(mark_.cuts, heard_.Listener(), replayed_);
-  if (status.ok()) status = log->Start();
+  if (status.ok()) status = log->Start(kNever);
   if (status.ok()) log_ = std::move(log);
   return status;
 }

@@ -107,7 +107,7 @@ class WitnessWriterTest : public WitnessTest {
 
 TEST_F(WitnessWriterTest, WritesByItselfWhenNoSyncFollows) {
   writer_->Start();
-  writer_->Note(7, FromUnixMs(6000));
+  writer_->Note({.epoch = 3, .index = 7}, FromUnixMs(6000));
   AwaitWritten(7);
   EXPECT_EQ(Read(), 7U);
   EXPECT_TRUE(space_.low()) << "its tick looks at the free space";
@@ -116,7 +116,7 @@ TEST_F(WitnessWriterTest, WritesByItselfWhenNoSyncFollows) {
 TEST_F(WitnessWriterTest, WritesBesideTheNextSync) {
   writer_->Start();
   for (Index index = 2; index < 20; ++index) {
-    writer_->Note(index, FromUnixMs(6000));
+    writer_->Note({.epoch = 3, .index = index}, FromUnixMs(6000));
     while (writer_->written() != index) {
       writer_->GoBesideSync();
       std::this_thread::yield();
@@ -126,21 +126,22 @@ TEST_F(WitnessWriterTest, WritesBesideTheNextSync) {
 }
 
 TEST_F(WitnessWriterTest, WriteNowTellsTheIndexAndTheLaterOfTheTwoTimes) {
-  writer_->Note(9, FromUnixMs(6000));
+  writer_->Note({.epoch = 3, .index = 9}, FromUnixMs(6000));
   writer_->NoteTime(FromUnixMs(7000));
   ASSERT_TRUE(writer_->WriteNow().ok());
   Witness witness;
   WitnessMark mark;
   ASSERT_TRUE(witness.Open(path_, mark).ok());
+  EXPECT_EQ(mark.epoch, 3U);
   EXPECT_EQ(mark.index, 9U);
   EXPECT_EQ(mark.server_time, FromUnixMs(7000));
 }
 
 TEST_F(WitnessWriterTest, TheTimeNeverGoesBack) {
-  writer_->Note(9, FromUnixMs(6000));
+  writer_->Note({.epoch = 3, .index = 9}, FromUnixMs(6000));
   writer_->NoteTime(FromUnixMs(10));
   ASSERT_TRUE(writer_->WriteNow().ok());
-  writer_->Note(10, FromUnixMs(20));
+  writer_->Note({.epoch = 3, .index = 10}, FromUnixMs(20));
   ASSERT_TRUE(writer_->WriteNow().ok());
   Witness witness;
   WitnessMark mark;
