@@ -77,6 +77,13 @@ struct Config {
   Access enable_backup_command = Access::kLocal;
   int64_t backup_rate = 64 * kMiB;  // bytes a second, 0: no limit
 
+  // Replication
+  std::string masterauth;  // empty: none. As requirepass
+  std::string masteruser;
+  int64_t replica_priority = 100;  // 0: never promoted
+  std::string replica_announce_ip;
+  int64_t replica_announce_port = 0;  // 0: as it listens
+
   // Stock
   std::chrono::seconds hold_ttl{900};
   std::chrono::seconds hold_max_life{7200};

@@ -26,6 +26,7 @@ constexpr int64_t kKeepaliveMax = 32767;    // seconds that TCP_KEEPIDLE takes
 constexpr std::string_view kLogLevels[] = {"debug", "verbose", "notice", "warning"};
 constexpr std::string_view kAccesses[] = {"no", "yes", "local"};
 constexpr std::string_view kFsyncs[] = {"always", "everysec", "no"};
+constexpr std::string_view kYes[] = {"yes"};
 
 // A choice over the words, kept in the enum that Field points to.
 template <auto Field>
@@ -35,10 +36,16 @@ constexpr ChoiceField Choice(std::span<const std::string_view> words) {
           [](Config& config, size_t value) { config.*Field = static_cast<Enum>(value); }};
 }
 
+// Of one word only, which programs ask for and set all the same.
+constexpr ChoiceField Always(std::span<const std::string_view, 1> word) {
+  return {word, [](const Config&) { return size_t{0}; }, [](Config&, size_t) {}};
+}
+
 constexpr std::string_view kNetwork = "Network";
 constexpr std::string_view kClients = "Clients";
 constexpr std::string_view kGeneral = "General";
 constexpr std::string_view kDisk = "Data on disk";
+constexpr std::string_view kReplication = "Replication";
 constexpr std::string_view kStock = "Stock";
 constexpr std::string_view kWatching = "Watching";
 
@@ -134,6 +141,25 @@ constexpr Directive kDirectives[] = {
      "Bytes a second that a backup writes at most, so that it does not crowd the log's syncs; 0 "
      "sets no limit."},
 
+    {kReplication, "masterauth", TextField{&Config::masterauth, TextField::Empty::kAllowed},
+     kRunning, kSecret, "Password that a replica gives its primary; empty gives none."},
+    {kReplication, "masteruser", TextField{&Config::masteruser, TextField::Empty::kAllowed},
+     kRunning, kPlain, "User whose password that is; empty is the default user."},
+    {kReplication, "replica-read-only", Always(kYes), kRunning, kPlain,
+     "Replicas refuse writes; there is no other way.", "slave-read-only"},
+    {kReplication, "replica-priority", IntegerField{&Config::replica_priority, 0, kIntMax},
+     kRunning, kPlain,
+     "Which replica Sentinel promotes first: the one with the lowest number; 0 is never promoted.",
+     "slave-priority"},
+    {kReplication, "replica-announce-ip",
+     TextField{&Config::replica_announce_ip, TextField::Empty::kAllowed}, kRunning, kPlain,
+     "Address under which clients and Sentinel find this server, where they see another than the "
+     "primary does; empty tells the one it connects from.",
+     "slave-announce-ip"},
+    {kReplication, "replica-announce-port", IntegerField{&Config::replica_announce_port, 0, 65535},
+     kRunning, kPlain, "The port under that address; 0 tells the one it listens on.",
+     "slave-announce-port"},
+
     {kStock, "hold-ttl", SecondsField{&Config::hold_ttl, 1, kTenYears}, kRunning, kPlain,
      "Life of a hold when neither RESERVE nor the SKU says. At most hold-max-life."},
     {kStock, "hold-max-life", SecondsField{&Config::hold_max_life, 1, kTenYears}, kRunning, kPlain,
@@ -181,8 +207,10 @@ std::span<const Directive> Directives() { return kDirectives; }
 
 const Directive* FindDirective(std::string_view name) {
   const auto* found = std::find_if(
-      std::begin(kDirectives), std::end(kDirectives),
-      [name](const Directive& directive) { return EqualsIgnoreCase(directive.name, name); });
+      std::begin(kDirectives), std::end(kDirectives), [name](const Directive& directive) {
+        return EqualsIgnoreCase(directive.name, name) ||
+               (!directive.alias.empty() && EqualsIgnoreCase(directive.alias, name));
+      });
   return found == std::end(kDirectives) ? nullptr : found;
 }
 
@@ -197,10 +225,12 @@ std::vector<std::pair<std::string_view, std::string>> MatchDirectives(
     std::span<const std::string_view> patterns, const Config& config) {
   std::vector<std::pair<std::string_view, std::string>> matches;
   for (const Directive& directive : kDirectives) {
-    const bool asked = std::any_of(patterns.begin(), patterns.end(), [&](std::string_view pattern) {
-      return GlobMatch(pattern, directive.name, GlobCase::kIgnore);
-    });
-    if (asked) matches.emplace_back(directive.name, Get(directive, config));
+    for (const std::string_view name : {directive.name, directive.alias}) {
+      const bool asked = std::ranges::any_of(patterns, [&](std::string_view pattern) {
+        return GlobMatch(pattern, name, GlobCase::kIgnore);
+      });
+      if (asked && !name.empty()) matches.emplace_back(name, Get(directive, config));
+    }
   }
   return matches;
 }

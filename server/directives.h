@@ -86,7 +86,8 @@ struct Directive {
   DirectiveField field;
   Change change;
   Trait trait = Trait::kPlain;
-  std::string_view doc;  // one sentence or two
+  std::string_view doc;         // one sentence or two
+  std::string_view alias = {};  // Redis' older name, which is read as well; empty: none
 };
 
 // Its value is several words.
@@ -98,7 +99,7 @@ inline bool TakesWords(const Directive& directive) {
 // In the order of the sample file.
 std::span<const Directive> Directives();
 
-// In any case; null: there is none.
+// By its name or its alias, in any case; null: there is none.
 const Directive* FindDirective(std::string_view name);
 
 // True for what redis.conf 7.0 may hold and we have no use for.
@@ -118,7 +119,8 @@ Status Set(const Directive& directive, Config& config, std::string_view value);
 // As Set, for CONFIG SET: also refuses what can only be set at start.
 Status SetWhileRunning(const Directive& directive, Config& config, std::string_view value);
 
-// For CONFIG GET: name and value of all that match one of the patterns (in any case), each once.
+// For CONFIG GET: name and value of all that match one of the patterns (in any case), each once; an
+// alias is a name of its own there.
 std::vector<std::pair<std::string_view, std::string>> MatchDirectives(
     std::span<const std::string_view> patterns, const Config& config);
 

@@ -32,7 +32,7 @@ void HideBehindAuth(Words& words) {
 void HideSecretValues(Words& words) {
   for (size_t at = 2; at + 1 < words.size(); at += 2) {
     const Directive* directive = FindDirective(words[at]);
-    // A name that is not ours may be a secret's in Redis: masterauth.
+    // A name that is not ours may be a secret's in Redis: tls-key-file-pass.
     if (directive == nullptr || directive->trait == Directive::Trait::kSecret)
       words[at + 1] = kRedacted;
   }

@@ -132,11 +132,12 @@ TEST_F(CommandLine, ThePasswordIsInNoErrorAndNoWarning) {
                                              {MakeFile("requirepass \"s3cret\n")},
                                              {MakeFile("requirepass s3cret word\n")},
                                              {MakeFile("requirepass \"s3cret\"word\n")},
-                                             {MakeFile("requirepass \"s3cret\\x00\"\n")}}) {
+                                             {MakeFile("requirepass \"s3cret\\x00\"\n")},
+                                             {"--masterauth", "s3cret", "word"}}) {
     const std::string mistake = MistakeAt(words);
     EXPECT_EQ(mistake.find("s3cret"), std::string::npos) << mistake;
   }
-  ASSERT_TRUE(Parse({"--requirepass", "s3cret", "--masterauth", "s3cret"}).ok());
+  ASSERT_TRUE(Parse({"--requirepass", "s3cret", "--tls-key-file-pass", "s3cret"}).ok());
   ASSERT_EQ(request_.warnings.size(), 1U);
   EXPECT_EQ(request_.warnings[0].find("s3cret"), std::string::npos);
 }

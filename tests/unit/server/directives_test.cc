@@ -10,6 +10,8 @@
 namespace holdfast {
 namespace {
 
+using Matches = std::vector<std::pair<std::string_view, std::string>>;
+
 // The value after setting, or why it was refused.
 std::string AfterSet(std::string_view name, std::string_view value) {
   Config config;
@@ -33,6 +35,9 @@ TEST(Directives, NamesAreUniqueAndNeverAmongThoseThatOnlyRedisHas) {
   for (const Directive& directive : Directives()) {
     EXPECT_TRUE(names.insert(directive.name).second) << directive.name;
     EXPECT_FALSE(IsRedisOnlyDirective(directive.name)) << directive.name;
+    if (directive.alias.empty()) continue;
+    EXPECT_TRUE(names.insert(directive.alias).second) << directive.alias;
+    EXPECT_FALSE(IsRedisOnlyDirective(directive.alias)) << directive.alias;
     EXPECT_TRUE(directive.doc.ends_with('.')) << directive.name;
   }
 }
@@ -85,6 +90,21 @@ TEST(Directives, AreFoundInAnyCase) {
   ASSERT_NE(FindDirective("MaxMemory"), nullptr);
   EXPECT_EQ(FindDirective("MaxMemory")->name, "maxmemory");
   EXPECT_EQ(FindDirective("maxmemor"), nullptr);
+}
+
+TEST(Directives, AnAliasNamesTheSameDirective) {
+  EXPECT_EQ(FindDirective("SLAVE-priority"), FindDirective("replica-priority"));
+  EXPECT_EQ(FindDirective(""), nullptr);
+  const std::string_view both[] = {"*-priority"};
+  EXPECT_EQ(MatchDirectives(both, Config{}),
+            (Matches{{"replica-priority", "100"}, {"slave-priority", "100"}}));
+  const std::string_view older[] = {"slave-priority"};
+  EXPECT_EQ(MatchDirectives(older, Config{}), (Matches{{"slave-priority", "100"}}));
+}
+
+TEST(Directives, OnlyOneAnswerMayBeAllThereIs) {
+  EXPECT_EQ(AfterSet("replica-read-only", "YES"), "yes");
+  EXPECT_EQ(AfterSet("replica-read-only", "no"), "argument must be one of the following: yes");
 }
 
 TEST(Directives, IntegersAreStrictAndInRange) {
@@ -158,11 +178,8 @@ TEST(Directives, WhatIsForTheStartCannotBeChangedWhileRunning) {
 
 TEST(Directives, PatternsMatchNamesInAnyCaseAndEachOnce) {
   const std::string_view patterns[] = {"MAXMEM*", "maxmemory", "appendfs?nc"};
-  const auto matches = MatchDirectives(patterns, Config{});
-  std::vector<std::string> lines;
-  for (const auto& [name, value] : matches) lines.push_back(std::string(name) + "=" + value);
-  EXPECT_EQ(lines, (std::vector<std::string>{"maxmemory-clients=0", "maxmemory=0",
-                                             "appendfsync=everysec"}));
+  EXPECT_EQ(MatchDirectives(patterns, Config{}),
+            (Matches{{"maxmemory-clients", "0"}, {"maxmemory", "0"}, {"appendfsync", "everysec"}}));
 }
 
 TEST(Directives, TheClosestNameIsSuggested) {
