@@ -18,7 +18,7 @@ declare -A tells=(
   [asan]="address and undefined behaviour: units, simulation, wire, differential"
   [tsan]="data races: storage, shards, simulation, one wire round (clang)"
   [release]="build what users run; simulation and wire on it"
-  [fuzz]="each libFuzzer target for ${HOLDFAST_FUZZ_SECONDS:=60} s, from the kept corpus"
+  [fuzz]="each libFuzzer target for ${HOLDFAST_FUZZ_SECONDS:=30} s, from the kept corpus"
   [lint]="clang-format on all files, clang-tidy on changed ones"
 )
 
