@@ -185,6 +185,8 @@ Status Server::Impl::OpenLog(HashSeed& seed) {
   }
   seed = history.hash_seed;
   state = std::make_unique<ServerState>(static_cast<int>(config.shards), *log);
+  state->replication_id = history.id.Hex();
+  state->replication_id.resize(kReplicationIdDigits, '0');
   // Redis' run id has 40 hex digits, new with every start.
   History of_this_run;
   if (Status status = DrawHistory(of_this_run); !status.ok()) return status;

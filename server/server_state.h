@@ -34,6 +34,9 @@ struct ShardStats {
   ErrorStats errors;
 };
 
+// Redis' length; a history's own id has fewer digits, and zeros behind them.
+inline constexpr size_t kReplicationIdDigits = 40;
+
 struct ServerState {
   ServerState(int shards, Log& the_log)
       : map(shards), log(the_log), stats(static_cast<size_t>(shards)) {}
@@ -55,7 +58,8 @@ struct ServerState {
   static constexpr size_t kUntoldBytesMax = size_t{32} << 20;
   std::atomic<bool> sweeps{true};  // DEBUG SET-ACTIVE-EXPIRE
 
-  std::string run_id;  // 40 hex digits, of this process
+  std::string run_id;          // 40 hex digits, of this process
+  std::string replication_id;  // kReplicationIdDigits, of the history
   std::string executable;
   std::string config_file;
   std::atomic<UnixMs> started_at{};

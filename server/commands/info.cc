@@ -174,11 +174,6 @@ void WriteStats(const CommandContext& ctx, FieldWriter& field) {
   field("protocol_errors", server.Sum(&ShardMetrics::protocol_errors));
 }
 
-void WriteReplication(const CommandContext&, FieldWriter& field) {
-  field("role", "master");
-  field("connected_slaves", 0);
-}
-
 void WriteCpu(const CommandContext&, FieldWriter& field) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);

@@ -25,6 +25,8 @@ class FieldWriter {
   std::string& text_;
 };
 
+// replication.cc
+void WriteReplication(const CommandContext& ctx, FieldWriter& field);
 // Of what commands cost and answered: info_commands.cc.
 void WriteCommandStats(const CommandContext& ctx, FieldWriter& field);
 void WriteErrorStats(const CommandContext& ctx, FieldWriter& field);

@@ -6,14 +6,17 @@ namespace holdfast {
 
 std::span<const std::span<const CommandSpec>> CommandTables() {
   static const std::array kTables = {
-      HoldCommands(),     HoldLookupCommands(),    StockCommands(),       StockLookupCommands(),
-      StringCommands(),   StringCounterCommands(), StringRangeCommands(), StringGroupCommands(),
-      BitmapCommands(),   HashCommands(),          HashLookupCommands(),  HashWalkCommands(),
-      KeyCommands(),      KeyMoveCommands(),       ExpiryCommands(),      ObjectCommands(),
-      DatabaseCommands(), TransactionCommands(),   ConnectionCommands(),  ClientCommands(),
-      ConfigCommands(),   CommandDocsCommands(),   InfoCommands(),        ClientControlCommands(),
-      MemoryCommands(),   FunctionCommands(),      PersistenceCommands(), SlowlogCommands(),
-      LatencyCommands(),  MonitorCommands(),       DebugCommands(),       PubSubCommands(),
+      HoldCommands(),        HoldLookupCommands(),  StockCommands(),
+      StockLookupCommands(), StringCommands(),      StringCounterCommands(),
+      StringRangeCommands(), StringGroupCommands(), BitmapCommands(),
+      HashCommands(),        HashLookupCommands(),  HashWalkCommands(),
+      KeyCommands(),         KeyMoveCommands(),     ExpiryCommands(),
+      ObjectCommands(),      DatabaseCommands(),    TransactionCommands(),
+      ConnectionCommands(),  ClientCommands(),      ConfigCommands(),
+      CommandDocsCommands(), InfoCommands(),        ClientControlCommands(),
+      MemoryCommands(),      FunctionCommands(),    PersistenceCommands(),
+      SlowlogCommands(),     LatencyCommands(),     MonitorCommands(),
+      DebugCommands(),       PubSubCommands(),      ReplicationCommands(),
   };
   return kTables;
 }

@@ -79,6 +79,7 @@ NOT_SENT = {
     "SAVE BGSAVE BGREWRITEAOF LASTSAVE": "tests/wire/snapshots_test.py: they tell of one process and its disk",
     "CLIENT|ID CLIENT|INFO CLIENT|LIST INFO TIME": "tell of one process",
     "CLIENT|KILL": "tests/wire/client_test.py",
+    "ROLE": "tests/wire/replication_test.py: tells of one process and its log",
     "CLIENT|HELP COMMAND|HELP CONFIG|HELP FUNCTION|HELP LATENCY|HELP MEMORY|HELP OBJECT|HELP PUBSUB|HELP "
     "SLOWLOG|HELP":
         "the help is our own",
