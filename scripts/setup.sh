@@ -59,6 +59,7 @@ if [[ $with_tests == yes ]]; then
   need clang-tidy-14 has_command clang-tidy-14
   need clang-format-14 has_command clang-format-14
   need redis-server has_command redis-server
+  need redis-sentinel has_command redis-sentinel
   need redis-tools has_command redis-benchmark
   need python3 has_file /usr/bin/python3
   need python3-redis has_module redis
@@ -164,7 +165,7 @@ restore_policy
 
 # Nor shall it come up at the next boot. Only if we brought it: an administrator's own stays as it was.
 for package in "${missing[@]}"; do
-  if [[ $package == redis-server || $package == prometheus-redis-exporter ]] && has_command systemctl; then
+  if [[ $package =~ ^(redis-server|redis-sentinel|prometheus-redis-exporter)$ ]] && has_command systemctl; then
     "${as_root[@]}" systemctl disable --quiet "$package" >/dev/null 2>&1 || true
   fi
 done

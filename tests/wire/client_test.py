@@ -113,6 +113,14 @@ class Clients(WireTest):
         self.assertTrue(victim.at_end())
         self.assertEqual(self.call("CLIENT", "KILL", "ID", other), 0)
 
+    def test_a_transaction_that_kills_its_own_connection_is_answered_first(self):
+        client = self.connect()
+        me = client.call("CLIENT", "ID")
+        replies = client.pipeline(("MULTI",), ("CLIENT", "KILL", "ID", me, "SKIPME", "no"), ("SET", self.key(), "v"),
+                                  ("EXEC",))
+        self.assertEqual(replies[-1], [1, "OK"])  # Redis closes without a word
+        self.assertTrue(client.at_end())
+
     def test_kill_by_local_address_may_take_all_but_me(self):
         others = [self.connect() for _ in range(6)]
         for other in others:

@@ -1,0 +1,142 @@
+"""Debian's redis-sentinel watches a Holdfast primary: two of them find it well, and each other through it."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from harness import Client, ReplyError, WireTest, eventually, free_port
+
+HELLO = "__sentinel__:hello"
+
+
+class Sentinel:
+    """A redis-sentinel that watches one primary, with its own directory and port."""
+
+    def __init__(self, primary, quorum=2, password=None):
+        self.directory = tempfile.mkdtemp(prefix="holdfast-sentinel-")
+        self.port = free_port()
+        path = os.path.join(self.directory, "sentinel.conf")
+        with open(path, "w") as file:
+            file.write("port %d\nbind 127.0.0.1\ndir %s\n" % (self.port, self.directory))
+            file.write("sentinel monitor sale 127.0.0.1 %d %d\nsentinel down-after-milliseconds sale 1000\n" % (primary, quorum))
+            if password:
+                file.write("sentinel auth-pass sale %s\n" % password)
+        self.process = subprocess.Popen(["redis-sentinel", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                        stdin=subprocess.DEVNULL)
+        self.client = eventually(self.connect)
+        # It looks around ten times a second; on its own it would every ten.
+        self.client.call("SENTINEL", "DEBUG", "info-period", 100, "publish-period", 100, "ping-period", 100)
+
+    def connect(self):
+        try:
+            return Client(self.port)
+        except OSError:
+            return None
+
+    def primary(self):
+        flat = [word.decode() for word in self.client.call("SENTINEL", "MASTER", "sale")]
+        return dict(zip(flat[::2], flat[1::2]))
+
+    def finds_it_well(self):
+        state = self.primary()
+        return state if state["flags"] == "master" and state["role-reported"] == "master" and state["runid"] else None
+
+    def has_quorum(self):
+        try:
+            return self.client.call("SENTINEL", "CKQUORUM", "sale")
+        except ReplyError:
+            return None
+
+    def remove(self):
+        self.client.close()
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class SentinelTest(WireTest):
+    password = None
+
+    def sentinel(self, **options):
+        sentinel = Sentinel(self.server.port, password=self.password, **options)
+        self.addCleanup(sentinel.remove)
+        return sentinel
+
+
+class Watched(SentinelTest):
+    flags = ("--shards", "3", "--appendonly", "no")
+
+    def test_it_is_a_primary_in_good_health(self):
+        sentinel = self.sentinel(quorum=1)
+        state = eventually(sentinel.finds_it_well)
+        self.assertEqual(state["runid"], self.info("server")["run_id"])
+        self.assertEqual((state["num-slaves"], state["port"]), ("0", str(self.server.port)))
+        self.assertEqual(sentinel.client.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "sale"),
+                         [b"127.0.0.1", b"%d" % self.server.port])
+        self.assertEqual(sentinel.client.call("SENTINEL", "CKQUORUM", "sale"),
+                         "OK 1 usable Sentinels. Quorum and failover authorization can be reached")
+        names = self.call("CLIENT", "LIST").decode()
+        self.assertRegex(names, r" name=sentinel-[0-9a-f]{8}-cmd ")
+        self.assertRegex(names, r" name=sentinel-[0-9a-f]{8}-pubsub .* sub=1 ")
+
+    def test_two_discover_each_other_through_its_channel(self):
+        listener = self.connect()
+        listener.call("SUBSCRIBE", HELLO)
+        pair = [self.sentinel(), self.sentinel()]
+        for sentinel in pair:
+            self.assertEqual(eventually(sentinel.has_quorum),
+                             "OK 2 usable Sentinels. Quorum and failover authorization can be reached")
+            self.assertEqual(sentinel.primary()["num-other-sentinels"], "1")
+        self.assertEqual(self.call("PUBSUB", "NUMSUB", HELLO), [HELLO.encode(), 3])
+        heard = set()
+        while len(heard) < 2:  # ip, port, run id, epoch, and what it believes of the primary
+            words = listener.read()[2].decode().split(",")
+            self.assertEqual(words[4:7], ["sale", "127.0.0.1", str(self.server.port)])
+            heard.add(int(words[1]))
+        self.assertEqual(heard, {sentinel.port for sentinel in pair})
+
+    def test_what_it_sends_a_server_that_changes_its_role_is_one_transaction_that_ends_all_but_its_own_connection(self):
+        normal, subscriber = [self.connect() for _ in range(6)], self.connect()
+        for client in normal:
+            client.call("PING")
+        subscriber.call("SUBSCRIBE", self.key())
+        replies = self.client.pipeline(("MULTI",), ("CLIENT", "KILL", "TYPE", "normal"), ("CLIENT", "KILL", "TYPE", "pubsub"),
+                                       ("EXEC",))
+        self.assertEqual(replies[:3], ["OK", "QUEUED", "QUEUED"])
+        killed, subscribers = replies[3]
+        self.assertGreaterEqual(killed, len(normal))
+        self.assertGreaterEqual(subscribers, 1)
+        for client in normal + [subscriber]:
+            self.assertTrue(client.at_end())
+        self.assertEqual(self.call("PING"), "PONG")
+
+
+class Guarded(SentinelTest):
+    flags = ("--shards", "2", "--appendonly", "no", "--requirepass", "secret")
+    password = "secret"
+
+    def connect(self, resp=2):
+        client = super().connect(resp)
+        client.call("AUTH", "secret")
+        return client
+
+    def test_it_gives_the_password(self):
+        self.assertTrue(eventually(self.sentinel(quorum=1).finds_it_well))
+
+
+class Lost(SentinelTest):
+    flags = ("--shards", "2", "--appendonly", "no")
+
+    def test_one_that_is_killed_is_down_and_comes_back_as_another_run(self):
+        sentinel = self.sentinel(quorum=1)
+        before = eventually(sentinel.finds_it_well)["runid"]
+        self.server.kill()
+        eventually(lambda: "o_down" in sentinel.primary()["flags"], 20)
+        self.server.start()
+        self.assertNotEqual(eventually(sentinel.finds_it_well, 20)["runid"], before)
+
+
+if __name__ == "__main__":
+    unittest.main()
