@@ -6,7 +6,9 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import Client, ReplyError, WireTest, eventually, free_port
+import redis.sentinel
+
+from harness import Client, ReplyError, Server, WireTest, eventually, free_port
 
 HELLO = "__sentinel__:hello"
 
@@ -66,7 +68,15 @@ class SentinelTest(WireTest):
 
 
 class Watched(SentinelTest):
-    flags = ("--shards", "3", "--appendonly", "no")
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.mkdtemp(prefix="holdfast-conf-")
+        cls.addClassCleanup(shutil.rmtree, folder)
+        cls.config_file = os.path.join(folder, "holdfast.conf")
+        with open(cls.config_file, "w") as file:
+            file.write("shards 3\nappendonly no\n")
+        cls.server = Server(config_file=cls.config_file).start()
+        cls.addClassCleanup(cls.server.remove)
 
     def test_it_is_a_primary_in_good_health(self):
         sentinel = self.sentinel(quorum=1)
@@ -80,6 +90,19 @@ class Watched(SentinelTest):
         names = self.call("CLIENT", "LIST").decode()
         self.assertRegex(names, r" name=sentinel-[0-9a-f]{8}-cmd ")
         self.assertRegex(names, r" name=sentinel-[0-9a-f]{8}-pubsub .* sub=1 ")
+
+    def test_redis_py_finds_the_primary_through_it_and_keeps_its_data_there(self):
+        sentinel = self.sentinel(quorum=1)
+        eventually(sentinel.finds_it_well)
+        asked = redis.sentinel.Sentinel([("127.0.0.1", sentinel.port)], socket_timeout=5)
+        self.assertEqual(asked.discover_master("sale"), ("127.0.0.1", self.server.port))
+        primary = asked.master_for("sale")
+        self.addCleanup(primary.close)
+        self.assertTrue(primary.set(self.key(), "v"))
+        self.assertEqual(self.call("GET", self.key()), b"v")
+        replica = asked.slave_for("sale")
+        self.addCleanup(replica.close)
+        self.assertEqual(replica.get(self.key()), b"v")  # there is none, so the primary answers
 
     def test_two_discover_each_other_through_its_channel(self):
         listener = self.connect()
@@ -102,10 +125,14 @@ class Watched(SentinelTest):
         for client in normal:
             client.call("PING")
         subscriber.call("SUBSCRIBE", self.key())
-        replies = self.client.pipeline(("MULTI",), ("CLIENT", "KILL", "TYPE", "normal"), ("CLIENT", "KILL", "TYPE", "pubsub"),
-                                       ("EXEC",))
-        self.assertEqual(replies[:3], ["OK", "QUEUED", "QUEUED"])
-        killed, subscribers = replies[3]
+        self.call("CONFIG", "SET", "slave-priority", 7)
+        replies = self.client.pipeline(("MULTI",), ("CONFIG", "REWRITE"), ("CLIENT", "KILL", "TYPE", "normal"),
+                                       ("CLIENT", "KILL", "TYPE", "pubsub"), ("EXEC",))
+        self.assertEqual(replies[:4], ["OK"] + ["QUEUED"] * 3)
+        rewritten, killed, subscribers = replies[4]
+        self.assertEqual(rewritten, "OK")
+        with open(self.config_file) as file:
+            self.assertIn("replica-priority 7\n", file.read())
         self.assertGreaterEqual(killed, len(normal))
         self.assertGreaterEqual(subscribers, 1)
         for client in normal + [subscriber]:
