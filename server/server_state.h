@@ -52,10 +52,11 @@ struct ServerState {
   std::atomic<int> monitors{0};  // connections that are shown every command
   NameCounts channels;           // that have a subscriber
   NameCounts patterns;
-  // Of messages and key events that a shard has still to tell. Beyond its bound sockets are not
-  // read and sweeps pause, until half of it is told.
+  // Of key events, and of messages that nobody waits for, that a shard has still to tell. While it
+  // is above its bound sockets are not read and sweeps pause. A hundred bytes may be told to many
+  // thousands, so the bound is low: whoever asks anything meanwhile waits behind all of them.
   std::atomic<size_t> untold_bytes{0};
-  static constexpr size_t kUntoldBytesMax = size_t{32} << 20;
+  static constexpr size_t kUntoldBytesMax = size_t{64} << 10;
   std::atomic<bool> sweeps{true};  // DEBUG SET-ACTIVE-EXPIRE
 
   std::string run_id;          // 40 hex digits, of this process

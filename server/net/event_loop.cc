@@ -148,8 +148,7 @@ void EventLoop::OnBusy() {
 
 void EventLoop::UpdateHeld() {
   const ServerState& server = shard_.server();
-  const size_t untold_max = ServerState::kUntoldBytesMax / (held_ ? 2 : 1);
-  const bool held = server.log.Congested() || server.untold_bytes > untold_max;
+  const bool held = server.log.Congested() || server.untold_bytes > ServerState::kUntoldBytesMax;
   if (held == held_) return;
   BeginWork();
   held_ = held;

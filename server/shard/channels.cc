@@ -232,7 +232,6 @@ void Channels::SendMessage(ShardId to, uint64_t publication, std::string_view ch
   AppendInt<ShardId>(packed, shard_.id());
   AppendWord(packed, channel);
   AppendWord(packed, message);
-  shard_.server().untold_bytes += packed.size();
   router_.Respond({.to = {.client = 0, .ticket = publication, .part = 0, .shard = to},
                    .gate = gate,
                    .kind = ResponseKind::kMessage},
@@ -241,6 +240,7 @@ void Channels::SendMessage(ShardId to, uint64_t publication, std::string_view ch
 
 void Channels::OnMessage(const ResponseHeader& header, std::string_view packed) {
   if (!MustQueue()) return Serve(header, packed);
+  if (header.to.ticket == 0) shard_.server().untold_bytes += packed.size();
   queue_.emplace_back(Message{.header = header, .packed = std::string(packed)});
 }
 
@@ -255,6 +255,7 @@ void Channels::Work() {
     const auto next = std::move(queue_.front());
     queue_.pop_front();
     if (const auto* const message = std::get_if<Message>(&next)) {
+      if (message->header.to.ticket == 0) shard_.server().untold_bytes -= message->packed.size();
       Serve(message->header, message->packed);
     } else if (Client* client = router_.FindClient(std::get<Publisher>(next).client)) {
       router_.ResumeStalled(*client);
@@ -263,7 +264,6 @@ void Channels::Work() {
 }
 
 void Channels::Serve(const ResponseHeader& header, std::string_view packed) {
-  shard_.server().untold_bytes -= packed.size();
   ByteReader reader(packed);
   const auto from = reader.Int<ShardId>();
   const std::string_view channel = reader.Word();

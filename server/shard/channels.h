@@ -20,8 +20,9 @@
 //
 // A turn does not grow with the number of subscribers: beyond so many steps (a queue appended to, a
 // pattern tried) key events, messages from other shards and clients with a PUBLISH wait for the
-// next, in one line. What waits is counted over all shards (ServerState::untold_bytes), and beyond
-// a bound nobody's requests are read: else who changes keys would outrun who is told of it.
+// next, in one line. Whoever publishes waits for the answer and so for the line; what waits of the
+// rest is counted over all shards (ServerState::untold_bytes), and beyond a bound nobody's requests
+// are read: else who changes keys would outrun who is told of it.
 //
 // In a transaction PUBLISH counts where it stands, and its message leaves with the transaction's
 // own gate when all of it is done: an earlier message would tell of what may still wait, behind a
