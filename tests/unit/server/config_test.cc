@@ -15,13 +15,14 @@ class CommandLine : public ::testing::Test {
  protected:
   Status Parse(std::vector<std::string> words) {
     std::vector<char*> args;
+    args.reserve(words.size());
     for (std::string& word : words) args.push_back(word.data());
     request_ = {};
     return ParseCommandLine(args, request_);
   }
 
   std::string MakeFile(std::string_view text) {
-    const std::string path =
+    std::string path =
         ::testing::TempDir() + "holdfast_config_test." + std::to_string(getpid()) + ".conf";
     std::ofstream(path, std::ios::binary) << text;
     return path;

@@ -66,11 +66,10 @@ TEST_F(RouterTest, WhateverTellsOfASkuWaitsForItsCreation) {
   const std::string sku = KeyOn(0, "mask");
   Send(ann, "STOCK.CREATE " + sku + " 1");
   std::vector<SimClient*> others;
-  for (const std::string command :
-       {"DEL", "TYPE", "EXISTS", "TTL", "INCR", "GET", "HGETALL", "PERSIST", "STOCK.AVAIL",
-        "STOCK.GET", "HOLD.LIST", "STOCK.AUDIT"}) {
+  for (std::string line : {"DEL", "TYPE", "EXISTS", "TTL", "INCR", "GET", "HGETALL", "PERSIST",
+                           "STOCK.AVAIL", "STOCK.GET", "HOLD.LIST", "STOCK.AUDIT"}) {
     others.push_back(&cluster_.Connect(0));
-    Send(*others.back(), command + " " + sku);
+    Send(*others.back(), line.append(" ").append(sku));
   }
   others.push_back(&cluster_.Connect(0));
   Send(*others.back(), "SET " + sku + " v");
@@ -318,7 +317,7 @@ TEST_F(RouterTest, ScanStopsAtAGroupsSlotsAndKeysWaitsForThem) {
   const int first = cluster_.state().map.FirstSlot(1);
   const std::string one = KeyOn(0, "one");
   std::string two = KeyOn(1, "two");  // not far behind, so that one step comes there
-  while (SlotOf(two) <= first || SlotOf(two) > first + 1000) two = KeyOn(1, two + "-");
+  while (SlotOf(two) <= first || SlotOf(two) > first + 1000) two = KeyOn(1, two.append("-"));
   Send(ann, "MSET " + one + " a " + two + " b");
   for (int turn = 0; turn < 3; ++turn) {
     cluster_.Work(0);
@@ -427,9 +426,10 @@ TEST_F(DueOnOneShard, AFlushThatHasToWaitIsAGroupOfOneShard) {
 TEST_F(RouterTest, AWatchOfAClientThatLeftIsForgottenWhereverItWas) {
   const std::string one = KeyOn(0, "one");
   const std::string two = KeyOn(1, "two");
+  const std::string watch = "WATCH " + one + " " + two;
   for (int turns = 0; turns < 4; ++turns) {
     SimClient& client = cluster_.Connect(0);
-    Send(client, "WATCH " + one + " " + two);
+    Send(client, watch);
     for (int i = 0; i < turns; ++i) Turn();
     cluster_.Disconnect(client);
     Turns();
