@@ -47,6 +47,7 @@ void ReplicationMachine::Tick(Uptime now) {
   if (leads()) {
     if (now_ - beaten_ < timing_.heartbeat) return;
     beaten_ = now_;
+    if (hand_over_) TickHandOver();
     for (const auto& [to, replica] : replicas_) BeatTo(to, replica);
     return;
   }
@@ -80,6 +81,7 @@ void ReplicationMachine::StepDown() {
   if (!leads()) return;
   role_ = ReplicationRole::kReplica;
   opening_ = 0;
+  hand_over_.reset();
   replicas_.clear();
   Do(RoleChanged{.role = role_});
 }

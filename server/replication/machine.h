@@ -131,7 +131,7 @@ class ReplicationMachine {
     Uptime heartbeat{50};          // a primary is silent no longer
     Uptime patience{200};          // a replica asks again when it has heard nothing so long
     Uptime lease{500};             // counted by who grants it; who has it counts on nine tenths
-    Uptime change_patience{3000};  // a change of the sync set is given up
+    Uptime change_patience{3000};  // a change of the sync set, or handing over, is given up
   };
 
   ReplicationMachine(Node node, Timing timing, Uptime now);
@@ -144,6 +144,10 @@ class ReplicationMachine {
   void Lead(const std::vector<NodeId>& without = {});
   // The primary to ask; whoever else shows the right to an epoch is followed as well.
   void Follow(const NodeId& primary);
+  // A primary: to a member, which leads as soon as it has all; nothing more should be pushed
+  // meanwhile. Until then, or until this is given up, no read is answered. False: not now, or not
+  // to this node.
+  bool HandOver(const NodeId& to);
   // By an epoch with another sync set, instead of a change that is under way. `asked` of those that
   // leave promise to; who leaves without that must be known to be lost. False: not the primary.
   bool ChangeSyncSet(std::vector<Member> sync_set, const std::vector<NodeId>& asked);
@@ -186,6 +190,7 @@ class ReplicationMachine {
   // Until then nobody else leads: what this state says is so, if it is acked. Look at the clock
   // after the state. Uptime::max(): for good, alone in its sync set.
   Uptime LeaseUntil() const;
+  bool handing_over() const { return hand_over_.has_value(); }
   // A replica's log, as the primary knows it; 0: not at all.
   Index MatchOf(const NodeId& replica) const;
   AppendRecords HeadOfAppend(Index from) const;
@@ -202,6 +207,10 @@ class ReplicationMachine {
     Uptime give_up_at{0};
     Epoch again_with = 0;  // refused: at again_at
     Uptime again_at{0};
+  };
+  struct Handing {
+    NodeId to{};
+    Uptime give_up_at{0};
   };
   struct Replica {
     Index match = 0;
@@ -229,6 +238,7 @@ class ReplicationMachine {
   void ShipTo(const NodeId& to, Replica& replica);
   void BeatTo(const NodeId& to, const Replica& replica);
   void AdvanceAcked();
+  void TickHandOver();
   void On(const NodeId& from, const PromiseGiven& given);
   void On(const NodeId& from, const PromiseRefused& refused);
   void On(const NodeId& from, const FollowFrom& follow);
@@ -244,6 +254,7 @@ class ReplicationMachine {
   void ReportStored();
   void On(const NodeId& from, const AskPromise& ask);
   void On(const NodeId& from, const AppendRecords& append);
+  void On(const NodeId& from, const TakeOver& take_over);
 
   const NodeId id_;
   const Timing timing_;
@@ -262,6 +273,8 @@ class ReplicationMachine {
   std::optional<Campaign> campaign_;
   Index opening_ = 0;
   std::map<NodeId, Replica> replicas_;  // that follow, or must
+  std::optional<Handing> hand_over_;
+  Uptime yielded_at_{0};  // leases from before are not counted
 
   std::optional<NodeId> primary_;  // to follow
   Index verified_;        // the log is the same as that of the promised epoch's primary up to here

@@ -127,6 +127,15 @@ void ReplicationMachine::ReportStored() {
   Tell(*primary_, Stored{.epoch = promise_.epoch, .index = same, .lease_from = lease_from_});
 }
 
+// Only for as long as no lease has been granted since: an order that comes late finds a primary
+// that counts on one again.
+void ReplicationMachine::On(const NodeId& from, const TakeOver& take_over) {
+  const bool is_primary = take_over.epoch == promise_.epoch && from == promise_.primary;
+  if (leads() || campaign_ || !is_primary || take_over.sent < lease_from_) return;
+  lease_until_ = now_;
+  Lead();
+}
+
 // ---- a snapshot instead of records
 
 bool ReplicationMachine::Install(const NodeId& from, const SnapshotHead& head, Uptime now) {

@@ -237,6 +237,26 @@ void ReplicationMachine::On(const NodeId& from, const FollowFrom& follow) {
   ShipTo(from, replica);
 }
 
+// ---- handing over
+
+bool ReplicationMachine::HandOver(const NodeId& to) {
+  if (!serves() || campaign_ || to == id_ || !epochs_.group().Has(to)) return false;
+  hand_over_ = {.to = to, .give_up_at = now_ + timing_.change_patience};
+  TickHandOver();
+  return true;
+}
+
+// The member takes over at once only if it has granted no lease since this was sent; and of what it
+// had granted before, nothing is counted here.
+void ReplicationMachine::TickHandOver() {
+  yielded_at_ = now_;
+  if (now_ >= hand_over_->give_up_at) {
+    hand_over_.reset();
+  } else if (MatchOf(hand_over_->to) == last_) {
+    Tell(hand_over_->to, TakeOver{.epoch = epochs_.last(), .sent = now_});
+  }
+}
+
 // ---- acks
 
 void ReplicationMachine::On(const NodeId& from, const Stored& stored) {
@@ -266,7 +286,7 @@ Uptime ReplicationMachine::LeaseUntil() const {
   for (const Member& member : epochs_.group().sync_set) {
     if (member.id == id_) continue;
     const auto found = replicas_.find(member.id);
-    if (found == replicas_.end() || found->second.lease_from == Uptime{0}) return Uptime{0};
+    if (found == replicas_.end() || found->second.lease_from <= yielded_at_) return Uptime{0};
     until = std::min(until, found->second.lease_from + timing_.lease * 9 / 10);
   }
   return until;

@@ -7,6 +7,7 @@
 //                               P ── AppendRecords ───► R    none: I am here, and so much is acked
 //                               P ◄─ Stored ─────────── R    durable, and the same as yours, up to
 //   a step down                   ◄─ Outdated ─────────      "there is a later epoch than yours"
+//   handing over                P ── TakeOver ────────► R    "you have all: lead instead of me"
 #pragma once
 
 #include <chrono>
@@ -86,9 +87,14 @@ struct Outdated {
   Promise promised{};
 };
 
+struct TakeOver {
+  Epoch epoch = 0;
+  Uptime sent{};  // by the primary's clock, which counts no lease of the receiver from before
+};
+
 struct ReplicationMessage {
   using Body = std::variant<AskPromise, PromiseGiven, PromiseRefused, FollowFrom, AppendRecords,
-                            Stored, Outdated>;
+                            Stored, Outdated, TakeOver>;
 
   HistoryId history{};
   Body body{};

@@ -24,6 +24,7 @@ enum class FrameKind : uint8_t {
   kAppendRecords = 5,
   kStored = 6,
   kOutdated = 7,
+  kTakeOver = 8,
 };
 
 // ---- writing
@@ -90,6 +91,12 @@ FrameKind Put(std::string& out, const Stored& stored) {
 FrameKind Put(std::string& out, const Outdated& outdated) {
   Put(out, outdated.promised);
   return FrameKind::kOutdated;
+}
+
+FrameKind Put(std::string& out, const TakeOver& take_over) {
+  AppendInt(out, take_over.epoch);
+  Put(out, take_over.sent);
+  return FrameKind::kTakeOver;
 }
 
 // ---- reading: what runs short gives zeros, and the reader has failed
@@ -162,6 +169,12 @@ Status Get(ByteReader& reader, Stored& out) {
 
 Status Get(ByteReader& reader, Outdated& out) { return Get(reader, out.promised); }
 
+Status Get(ByteReader& reader, TakeOver& out) {
+  out.epoch = reader.Int<Epoch>();
+  Get(reader, out.sent);
+  return Status::Ok();
+}
+
 // `before`: the place that the record must follow.
 Status DecodeLogRecord(std::string_view bytes, const LogPlace& before, RecordView& view,
                        LogRecord& out) {
@@ -229,6 +242,8 @@ Status ReadBody(FrameKind kind, ByteReader& reader, ReplicationMessage& out) {
       return Read<Stored>(reader, out);
     case FrameKind::kOutdated:
       return Read<Outdated>(reader, out);
+    case FrameKind::kTakeOver:
+      return Read<TakeOver>(reader, out);
   }
   return Status::Damaged("a frame is of kind " + std::to_string(static_cast<int>(kind)) +
                          ", which version " + std::to_string(kReplicationVersion) +

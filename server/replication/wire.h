@@ -16,6 +16,7 @@
 //                         record length:u32 and its bytes (storage/record.h)
 //    6    Stored          epoch:u64 index:u64 lease_from:i64
 //    7    Outdated        promise
+//    8    TakeOver        epoch:u64 sent:i64
 //
 //   place    epoch:u64 index:u64
 //   promise  epoch:u64 primary:16 bytes leaving:u8

@@ -152,6 +152,13 @@ MUTANTS = {
         "answered a read from the past",
         "RunReplicationSim",
     ),
+    "answer_while_handing_over": Mutant(
+        "server/replication/machine_leading.cc",
+        "  yielded_at_ = now_;",
+        "",
+        "answered a read from the past",
+        "RunReplicationSim",
+    ),
     "answer_without_a_lease": Mutant(
         "server/replication/machine_leading.cc",
         "  if (!serves()) return Uptime{0};",

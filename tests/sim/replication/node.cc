@@ -175,6 +175,11 @@ void ReplicationNode::Follow(const NodeId& primary) {
   Work();
 }
 
+void ReplicationNode::HandOver(const NodeId& to) {
+  machine_->HandOver(to);
+  Work();
+}
+
 bool ReplicationNode::ChangeSyncSet(std::vector<Member> sync_set,
                                     const std::vector<NodeId>& asked) {
   const bool begun = machine_->ChangeSyncSet(std::move(sync_set), asked);
@@ -345,7 +350,7 @@ void ReplicationNode::AnswerWhenAcked(std::function<void()> told) {
 
 void ReplicationNode::Reserve(const std::string& hold, Units units, const std::string& buyer,
                               UnixMs now) {
-  if (!machine_->leads()) return;
+  if (!machine_->leads() || machine_->handing_over()) return;
   const ReserveDecision decision =
       DecideReserve(*item_, {.hold_id = hold, .units = units, .buyer = buyer}, kLimits,
                     {.now = now, .due = kNever});

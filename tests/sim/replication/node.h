@@ -75,6 +75,7 @@ class ReplicationNode {
   // ---- operators
   void Lead(const std::vector<NodeId>& without);
   void Follow(const NodeId& primary);
+  void HandOver(const NodeId& to);
   bool ChangeSyncSet(std::vector<Member> sync_set, const std::vector<NodeId>& asked);
 
   // ---- clients: of the SKU; nothing unless it leads. The answer leaves when it is acked.

@@ -355,7 +355,7 @@ class Sim {
   void Operate() {
     const uint64_t i = AnyNode();
     if (!At(i).up()) return;
-    switch (random_.Below(6)) {
+    switch (random_.Below(7)) {
       case 0:  // wrong or right: whether a node may is for the node to know
         if (condemned_.count(At(i).id()) == 0) At(i).Lead({});
         return;
@@ -364,6 +364,8 @@ class Sim {
         return;
       case 2:
         return Watch();
+      case 6:
+        return At(i).HandOver(At(AnyNode()).id());
       case 3:
         return Join(i, AnyNode());
       case 4:

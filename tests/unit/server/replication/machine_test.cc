@@ -275,6 +275,47 @@ TEST(ReplicationMachine, OthersThanMembersGetWhatIsAckedAndNoMore) {
   EXPECT_EQ(ship->up_to, 11U);
 }
 
+// ---- handing over
+
+TEST(ReplicationMachine, AMemberIsToldToTakeOverWhenItHasAll) {
+  Node ann = LeadingWithBob();
+  ann->StoredUpTo(11);
+  ann.Hears(kBob, Stored{.epoch = 2, .index = 11, .lease_from = kLate});
+  ann->Pushed(12);
+  ASSERT_TRUE(ann->HandOver(kBob));
+  EXPECT_FALSE(ann.Said<TakeOver>()) << "bob lacks a batch";
+  EXPECT_EQ(ann->LeaseUntil(), Uptime{0}) << "bob may lead at any moment";
+  ann.Hears(kBob, Stored{.epoch = 2, .index = 12, .lease_from = kLate});
+  ann->Tick(kLate + kTiming.heartbeat);
+  EXPECT_TRUE(ann.Said<TakeOver>());
+}
+
+TEST(ReplicationMachine, HandingOverIsGivenUp) {
+  Node ann = LeadingWithBob();
+  ann->StoredUpTo(11);
+  ann.Hears(kBob, Stored{.epoch = 2, .index = 11});
+  ASSERT_TRUE(ann->HandOver(kBob));
+  const Uptime over = kLate + kTiming.change_patience;
+  ann->Tick(over);
+  EXPECT_FALSE(ann->handing_over());
+  ann.Hears(kBob, Stored{.epoch = 2, .index = 11, .lease_from = over}, over + Uptime{1});
+  EXPECT_EQ(ann->LeaseUntil(), Uptime{0}) << "that lease may have been granted before the order";
+  ann.Hears(kBob, Stored{.epoch = 2, .index = 11, .lease_from = over + Uptime{1}},
+            over + Uptime{2});
+  EXPECT_GT(ann->LeaseUntil(), over);
+}
+
+TEST(ReplicationMachine, AnOrderToTakeOverEndsTheLeaseThatItFollowsAndNoLaterOne) {
+  const AppendRecords heartbeat{
+      .epoch = 1, .previous = {1, 10}, .acked = 10, .sent = Uptime{5'000}};
+  Node bob(WithLog(kBob, {kAnn, kBob}, 10, 8));
+  bob.Hears(kAnn, heartbeat);
+  bob.Hears(kAnn, TakeOver{.epoch = 1, .sent = Uptime{4'999}});
+  EXPECT_FALSE(bob->campaigning());
+  bob.Hears(kAnn, TakeOver{.epoch = 1, .sent = Uptime{5'000}});
+  EXPECT_EQ(bob->promise().epoch, 2U);
+}
+
 // ---- following
 
 TEST(ReplicationMachine, AReplicaStoresOnReceiptAndAppliesWhatIsAcked) {

@@ -72,10 +72,11 @@ std::vector<std::string> OneOfEachKind() {
       FrameOf(AppendOf({2, 40}, {})),
       FrameOf(Stored{.epoch = 3, .index = 41, .lease_from = Uptime{70}}),
       FrameOf(Outdated{.promised = {.epoch = 5, .primary = kBob}}),
+      FrameOf(TakeOver{.epoch = 5, .sent = Uptime{78}}),
   };
 }
 
-constexpr std::array<size_t, 8> kKinds = {0, 1, 2, 3, 4, 4, 5, 6};
+constexpr std::array<size_t, 9> kKinds = {0, 1, 2, 3, 4, 4, 5, 6, 7};
 
 // The first frame of these bytes, decoded.
 Status Read(std::string_view bytes, ReplicationMessage& out) {
@@ -114,6 +115,8 @@ TEST(ReplicationWire, EveryKindComesAsItWasSent) {
   EXPECT_EQ(stored.index, 41U);
   EXPECT_EQ(stored.lease_from, Uptime{70});
   EXPECT_EQ(ReadAs<Outdated>(frames[7]).promised, (Promise{.epoch = 5, .primary = kBob}));
+  EXPECT_EQ(ReadAs<TakeOver>(frames[8]).epoch, 5U);
+  EXPECT_EQ(ReadAs<TakeOver>(frames[8]).sent, Uptime{78});
 }
 
 TEST(ReplicationWire, RecordsComeByteForByteWithWhatTheySayOfThemselves) {
