@@ -230,7 +230,7 @@ class ReplicationMachine {
 
   // machine_leading.cc
   void Begin(Campaign campaign);
-  void AskThoseMissing();
+  void AskAll();
   void OpenIfPromised();
   Group GroupToBe() const;
   void TickCampaign();

@@ -75,15 +75,16 @@ void ReplicationMachine::Begin(Campaign campaign) {
   campaign.again_with = 0;
   campaign_ = std::move(campaign);
   Promises({.epoch = campaign_->epoch, .primary = id_});
-  AskThoseMissing();
+  AskAll();
 }
 
-void ReplicationMachine::AskThoseMissing() {
+// Also those that have promised already: by now it may be a later epoch, to somebody else.
+void ReplicationMachine::AskAll() {
   AskPromise ask{
       .epoch = campaign_->epoch, .last = PlaceOf(last_), .takeover = campaign_->takeover};
   for (const Member& member : campaign_->sync_set) ask.sync_set.push_back(member.id);
   for (const NodeId& member : campaign_->asked) {
-    if (member != id_ && campaign_->given.count(member) == 0) Tell(member, ask);
+    if (member != id_) Tell(member, ask);
   }
   asked_ = now_;
 }
@@ -99,7 +100,7 @@ void ReplicationMachine::TickCampaign() {
   if (campaign_->again_with > 0) {
     if (now_ >= campaign_->again_at) Begin(std::move(*campaign_));
   } else if (now_ - asked_ >= timing_.patience) {
-    AskThoseMissing();
+    AskAll();
   }
 }
 

@@ -120,7 +120,9 @@ class Sim {
     for (const auto& node : nodes_) text += "\n  " + DescribeNode(*node);
     return text;
   }
-  static std::string NameOf(const NodeId& id) { return std::string(1, id.bytes[0]); }
+  static std::string NameOf(const NodeId& id) {
+    return id == NodeId() ? "nobody" : std::string(1, id.bytes[0]);
+  }
   static std::string DescribeNode(const Node& node) {
     if (!node.up()) return NameOf(node.id()) + " down";
     const ReplicationMachine& machine = node.machine();
@@ -391,8 +393,9 @@ class Sim {
   // One that was left out may lead if nothing has come, or can come, of its being left out.
   bool MayLead(uint64_t i) {
     if (condemned_.count(At(i).id()) == 0) return true;
-    const bool quiet = std::ranges::none_of(nodes_, [](const auto& node) {
-      return !node->up() || node->machine().leads() || node->machine().campaigning();
+    const bool quiet = std::ranges::none_of(nodes_, [&](const auto& node) {
+      return node->id() != At(i).id() &&
+             (!node->up() || node->machine().leads() || node->machine().campaigning());
     });
     return healing_ && quiet && At(i).machine().epochs().last() == Latest().last();
   }
@@ -451,7 +454,7 @@ class Sim {
     if (gone.empty()) return;
     if (At(i).machine().leads()) {
       if (!At(i).ChangeSyncSet(std::move(sync_set), {})) return;
-    } else if (At(i).machine().campaigning() && condemned_.count(At(i).id()) == 0) {
+    } else if (At(i).machine().campaigning() && MayLead(i)) {
       At(i).Lead(gone);
     } else {
       return;
