@@ -245,7 +245,7 @@ Status Database::Create(FamilyKind kind, uint64_t number, Family& out) {
   return FromRocks("making " + name, made);
 }
 
-Status Database::Drop(Family family) {
+Status Database::Drop(const Family& family) {
   const auto dropped = db_->DropColumnFamily(family.handle());
   return FromRocks("dropping " + family.name(), dropped);
 }

@@ -85,8 +85,9 @@ class Database {
   // Any thread. Both write RocksDB's manifest, durably, and hold up every writer meanwhile: some
   // milliseconds.
   Status Create(FamilyKind kind, uint64_t number, Family& out);
-  // The name is gone when it returns Ok, the bytes soon after.
-  Status Drop(Family family);
+  // The name is gone when it returns Ok; the bytes soon after `family`, and whoever still reads it,
+  // are.
+  Status Drop(const Family& family);
 
   // Any thread. kNotFound: it was never written.
   Status ReadMeta(std::string_view key, std::string& row) const;

@@ -6,8 +6,8 @@
 //
 // By it a batch's place is known from its index alone, and two logs of one history find where they
 // part without comparing a byte. (Logs begun by version 0.1.0 have no such batches at their
-// beginning: there an epoch's first record tells, and nobody its group.) It tells of the log's retained part; of what was trimmed away it
-// knows the last epoch.
+// beginning: there an epoch's first record tells, and nobody its group.) It tells of the log's
+// retained part; of what was trimmed away it knows the last epoch.
 #pragma once
 
 #include <vector>

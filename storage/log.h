@@ -24,6 +24,9 @@ namespace holdfast {
 // The number of a batch: contiguous, starting at 1; 0 is "before everything".
 using Index = uint64_t;
 
+// Of a batch that no log took: a replica writes what its primary sends, and nothing of its own.
+inline constexpr Index kNeverDurable = ~Index{0};
+
 // What one shard hands over for one loop turn.
 struct Batch {
   std::string_view mutations;  // as storage/core/mutation.h lays them; copied by Push
@@ -79,6 +82,7 @@ struct Replayed {
   Index first = 0;  // 0 and 0: the log is empty
   Index last = 0;
   uint64_t records = 0;
+  Index acked = 0;  // the latest that a record carried
   UnixMs server_time = kNever;
 };
 

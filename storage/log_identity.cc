@@ -4,6 +4,7 @@
 
 #include "storage/base/invariant.h"
 #include "storage/database.h"
+#include "storage/opening.h"
 #include "storage/recovery.h"
 #include "storage/trimmed_epochs.h"
 
@@ -64,6 +65,11 @@ Epochs LogIdentity::epochs() const {
   return epochs_;
 }
 
+Epoch LogIdentity::last_epoch() const {
+  const std::lock_guard lock(mutex_);
+  return epochs_.last();
+}
+
 Status LogIdentity::KeepPromise(const Promise& promise) {
   const std::lock_guard file_lock(file_mutex_);
   const NodeMark mark{.id = node(), .promise = promise};
@@ -93,6 +99,16 @@ void LogIdentity::SetEpochs(Epochs epochs) {
 void LogIdentity::NoteEpoch(EpochStart start) {
   const std::lock_guard lock(mutex_);
   epochs_.Begin(std::move(start));
+}
+
+Status LogIdentity::NoteRecord(const RecordView& record) {
+  const std::lock_guard lock(mutex_);
+  return holdfast::NoteRecord(record, epochs_);
+}
+
+void LogIdentity::CutEpochs(Index last) {
+  const std::lock_guard lock(mutex_);
+  epochs_.CutTo(last);
 }
 
 Status LogIdentity::KeepEpochsBelow(Index first) {

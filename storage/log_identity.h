@@ -16,6 +16,7 @@
 #include "storage/epochs.h"
 #include "storage/history.h"
 #include "storage/node_mark.h"
+#include "storage/record.h"
 
 namespace holdfast {
 
@@ -36,6 +37,7 @@ class LogIdentity {
   NodeId node() const;
   Promise promise() const;
   Epochs epochs() const;
+  Epoch last_epoch() const;
 
   Status KeepPromise(const Promise& promise);
   // Before the first batch of `epoch` is written.
@@ -43,6 +45,9 @@ class LogIdentity {
   // What a replay found, what was appended, what was cut off.
   void SetEpochs(Epochs epochs);
   void NoteEpoch(EpochStart start);
+  // As storage/opening.h: a record that a primary sent, before it is appended.
+  Status NoteRecord(const RecordView& record);
+  void CutEpochs(Index last);
   // Before anything below `first` is dropped.
   Status KeepEpochsBelow(Index first);
 

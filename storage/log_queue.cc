@@ -19,6 +19,7 @@ void LogQueue::StartAfter(const LogPlace& last) {
   Invariant(used_ == 0);
   epoch_ = last.epoch;
   last_taken_ = last.index;
+  sync_wanted_ = std::min(sync_wanted_, last.index);
   last_pushed_.store(last.index, std::memory_order_release);
 }
 
@@ -34,6 +35,7 @@ Index LogQueue::Push(const Batch& batch) {
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
+    if (follows_) return kNeverDurable;
     index = Append(batch);
     wake = ShouldWake(batch.gated);
   }
@@ -50,6 +52,7 @@ Index LogQueue::OpenEpoch(Epoch epoch, const Group& group, UnixMs now) {
     const LogPlace before{.epoch = epoch_, .index = last_pushed_.load(std::memory_order_relaxed)};
     const std::string opening = EncodeOpening({.epoch = epoch, .before = before, .group = group});
     epoch_ = epoch;
+    follows_ = false;
     record_ends_ = true;
     index = Append({.mutations = opening, .gated = true, .server_time = now});
     record_ends_ = true;
@@ -60,17 +63,49 @@ Index LogQueue::OpenEpoch(Epoch epoch, const Group& group, UnixMs now) {
 }
 
 Index LogQueue::Append(const Batch& batch) {
-  if (used_ == 0 || std::exchange(record_ends_, false) || !filling_[used_ - 1].record.Fits(batch)) {
-    if (++used_ > filling_.size()) filling_.emplace_back();
-    filling_[used_ - 1].epoch = epoch_;
-  }
-  filling_[used_ - 1].record.Append(batch);
+  const bool joins =
+      used_ > 0 && !std::exchange(record_ends_, false) && filling_[used_ - 1].record.Fits(batch);
+  RecordBuilder& record = joins ? filling_[used_ - 1].record : NextRecord().record;
+  record.Append(batch);
   const Index index = last_pushed_.load(std::memory_order_relaxed) + 1;
   last_pushed_.store(index, std::memory_order_release);
-  queued_bytes_ += kBatchHeaderBytes + batch.mutations.size();
-  if (queued_bytes_ + taken_bytes_ > bytes_max_) congested_.store(true, std::memory_order_release);
+  CountQueued(kBatchHeaderBytes + batch.mutations.size());
   if (batch.gated) sync_wanted_ = index;
   return index;
+}
+
+LogQueue::Queued& LogQueue::NextRecord() {
+  if (++used_ > filling_.size()) filling_.emplace_back();
+  Queued& next = filling_[used_ - 1];
+  next.epoch = epoch_;
+  return next;
+}
+
+void LogQueue::CountQueued(uint64_t bytes) {
+  queued_bytes_ += bytes;
+  if (queued_bytes_ + taken_bytes_ > bytes_max_) congested_.store(true, std::memory_order_release);
+}
+
+void LogQueue::Follow() {
+  const std::lock_guard lock(mutex_);
+  follows_ = true;
+}
+
+void LogQueue::Store(SealedRecord record) {
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    Invariant(follows_);
+    Invariant(record.header.epoch >= epoch_);
+    Invariant(record.header.first == last_pushed_.load(std::memory_order_relaxed) + 1);
+    epoch_ = record.header.epoch;
+    last_pushed_.store(record.header.last(), std::memory_order_release);
+    sync_wanted_ = record.header.last();
+    CountQueued(record.bytes->size());
+    NextRecord().stored = std::move(record);
+    wake = ShouldWake(true);
+  }
+  if (wake) wake_.notify_one();
 }
 
 void LogQueue::RequestSync(Index index) {
@@ -128,7 +163,10 @@ void LogQueue::TakeNow(Taken& taken) {
 void LogQueue::MoveTo(Taken& taken) {
   Invariant(taken_bytes_ == 0);  // Written was called
   if (taken.records.size() > kRecordsKept) taken.records.resize(kRecordsKept);
-  for (Queued& queued : taken.records) queued.record.Clear();
+  for (Queued& queued : taken.records) {
+    queued.record.Clear();
+    queued.stored = {};
+  }
   std::swap(taken.records, filling_);
   taken.used = std::exchange(used_, 0);
   record_ends_ = false;

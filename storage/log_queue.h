@@ -1,5 +1,6 @@
 // LogQueue: where shards leave their batches and the log thread fetches them. One short lock; the
-// batches are copied straight into the records they will be written as.
+// batches are copied straight into the records they will be written as. On a replica no shard
+// pushes: records come as a primary sealed them.
 //
 // Waking a thread costs more than a push, so the log thread is woken only when it sleeps and
 // something is urgent: while it writes, pushes only add to its next record; and batches that nobody
@@ -27,10 +28,14 @@ class LogQueue {
   explicit LogQueue(uint64_t bytes_max) : bytes_max_(bytes_max) {}
 
   // --- Any thread.
+  // While following nothing is taken: the index is kNeverDurable.
   Index Push(const Batch& batch);
   // Pushes the batch that opens `epoch`, of which all is that is pushed behind it. Somebody waits
-  // for it.
+  // for it. Ends following.
   Index OpenEpoch(Epoch epoch, const Group& group, UnixMs now);
+  void Follow();
+  // Somebody waits for it. Requires: following; it begins with the index behind LastPushed().
+  void Store(SealedRecord record);
   Index LastPushed() const { return last_pushed_.load(std::memory_order_acquire); }
   void RequestSync(Index index);
   // From the push that exceeds bytes_max until no more than half of that is queued or being
@@ -47,6 +52,7 @@ class LogQueue {
   struct Queued {
     RecordBuilder record;
     Epoch epoch = 0;
+    SealedRecord stored{};  // if it has bytes, this and not `record`
   };
   // What was queued: the first `used` of `records`, of which the first begins with batch `first`.
   struct Taken {
@@ -68,7 +74,7 @@ class LogQueue {
   // What was taken is written. True if that ended a congestion.
   bool Written();
 
-  // Before the first push: the first batch gets the index behind `last`.
+  // Nothing may be queued. The next batch gets the index behind `last`.
   void StartAfter(const LogPlace& last);
 
  private:
@@ -76,6 +82,8 @@ class LogQueue {
 
   // These require: mutex_ is held.
   Index Append(const Batch& batch);
+  Queued& NextRecord();
+  void CountQueued(uint64_t bytes);
   void MoveTo(Taken& taken);
   bool ShouldWake(bool waited_for);
 
@@ -86,6 +94,7 @@ class LogQueue {
   std::vector<Queued> filling_;
   size_t used_ = 0;
   Epoch epoch_ = 0;
+  bool follows_ = false;
   bool record_ends_ = false;  // no batch may join the last one
   Index last_taken_ = 0;
   Index sync_wanted_ = 0;

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <string>
 #include <system_error>
 #include <utility>
+
+#include <rocksdb/write_batch.h>
 
 #include "storage/base/invariant.h"
 #include "storage/record.h"
@@ -17,6 +20,16 @@ namespace {
 // How old the figure of the disk's use may be: INFO asks for it on an event loop, and listing files
 // may wait for the disk.
 constexpr auto kLookEvery = std::chrono::seconds(1);
+
+// So many rows are deleted in one write to the database.
+constexpr size_t kRowsADelete = 64;
+
+Index IndexOfKey(std::string_view key) {
+  Index big_endian = 0;
+  if (key.size() != sizeof big_endian) return 0;
+  std::memcpy(&big_endian, key.data(), sizeof big_endian);
+  return __builtin_bswap64(big_endian);
+}
 
 }  // namespace
 
@@ -57,14 +70,14 @@ Status LogSegments::Adopt(std::vector<Family> families) {
             "segment " + Family::NameOf(FamilyKind::kLog, expected) + " is missing");
       }
     }
-    segments_.push_back(std::make_unique<Segment>(Segment{.family = std::move(family)}));
+    segments_.push_back(std::make_shared<Segment>(Segment{.family = std::move(family)}));
   }
   return Status::Ok();
 }
 
 Status LogSegments::MakeFirst() {
   if (HasSegments()) return Status::Ok();
-  auto segment = std::make_unique<Segment>();
+  auto segment = std::make_shared<Segment>();
   Status status = database_.Create(FamilyKind::kLog, 1, segment->family);
   if (status.ok()) segments_.push_back(std::move(segment));
   return status;
@@ -177,6 +190,22 @@ void LogSegments::Trim(Index keep_from) {
   wake_.notify_one();
 }
 
+void LogSegments::Pin(const void* reader, Index first) {
+  {
+    const std::lock_guard lock(mutex_);
+    pins_[reader] = first;
+  }
+  wake_.notify_one();
+}
+
+void LogSegments::Unpin(const void* reader) {
+  {
+    const std::lock_guard lock(mutex_);
+    pins_.erase(reader);
+  }
+  wake_.notify_one();
+}
+
 bool LogSegments::NextWanted() const {
   return segments_.back().get() == active_ && active_->bytes >= options_.segment_bytes / 2 &&
          active_->first != 0 && active_->first <= durable_;
@@ -184,9 +213,24 @@ bool LogSegments::NextWanted() const {
 
 bool LogSegments::LowestDroppable() const {
   const Segment& lowest = *segments_.front();
-  if (&lowest == active_ || lowest.last >= keep_from_) return false;
+  if (&lowest == active_ || IsKept(lowest)) return false;
   const Segment& behind = *segments_[1];
   return behind.first != 0 && behind.first <= durable_;
+}
+
+bool LogSegments::IsKept(const Segment& lowest) const {
+  const auto needed_from = [&](Index from) { return lowest.last + 1 >= from; };
+  if (needed_from(keep_from_)) return true;
+  const bool pinned =
+      std::ranges::any_of(pins_, [&](const auto& pin) { return needed_from(pin.second); });
+  if (!pinned) return false;
+  // Everything that is kept for the pins alone.
+  uint64_t bytes = 0;
+  for (const auto& segment : segments_) {
+    if (segment->last + 1 >= keep_from_) break;
+    bytes += segment->bytes;
+  }
+  return bytes <= options_.pinned_bytes_max;
 }
 
 LogSegments::Segment* LogSegments::UnflushedSealed() {
@@ -203,10 +247,14 @@ void LogSegments::KeepHouse() {
   Lock lock(mutex_);
   for (;;) {
     const bool work = wake_.wait_until(lock, next_look, [this] {
-      return stop_ || NextWanted() || LowestDroppable() || UnflushedSealed() != nullptr;
+      return stop_ || (!held_ && (NextWanted() || LowestDroppable() || UnflushedSealed()));
     });
     if (stop_) return;
-    if (const Status status = work ? Work(lock) : Status::Ok(); !status.ok()) {
+    works_ = work;
+    const Status status = work ? Work(lock) : Status::Ok();
+    works_ = false;
+    rests_.notify_all();
+    if (!status.ok()) {
       lock.unlock();
       options_.fatal(status);
       return;
@@ -228,7 +276,7 @@ Status LogSegments::Work(Lock& lock) {
 }
 
 Status LogSegments::MakeNext(Lock& lock) {
-  auto next = std::make_unique<Segment>();
+  auto next = std::make_shared<Segment>();
   const uint64_t number = active_->family.number() + 1;
   lock.unlock();
   Status status = database_.Create(FamilyKind::kLog, number, next->family);
@@ -238,12 +286,12 @@ Status LogSegments::MakeNext(Lock& lock) {
 }
 
 Status LogSegments::DropLowest(Lock& lock) {
-  const std::unique_ptr<Segment> lowest = std::move(segments_.front());
+  const SegmentPtr lowest = std::move(segments_.front());
   segments_.pop_front();
   const Index first = segments_.front()->first;
   lock.unlock();
   Status status = options_.before_drop ? options_.before_drop(first) : Status::Ok();
-  if (status.ok()) status = database_.Drop(std::move(lowest->family));
+  if (status.ok()) status = database_.Drop(lowest->family);
   lock.lock();
   return status;
 }
@@ -255,6 +303,120 @@ Status LogSegments::FlushSealed(Lock& lock) {
   lock.lock();
   segment.flushed = true;
   return FromRocks("flushing the log's segment " + segment.family.name(), flushed);
+}
+
+// --- Cutting
+
+Index LogSegments::FirstIndex() const { return segments_.front()->first; }
+
+LogSegments::SegmentPtr LogSegments::SegmentOf(Index index) const {
+  const std::lock_guard lock(mutex_);
+  for (const SegmentPtr& segment : segments_) {
+    if (segment->first != 0 && segment->first <= index && index <= segment->last) return segment;
+  }
+  return nullptr;
+}
+
+Status LogSegments::CanCutTo(Index last) const {
+  const SegmentPtr keeps = SegmentOf(last);
+  const SegmentPtr behind = SegmentOf(last + 1);
+  if (keeps == nullptr) {
+    return Status::Invalid("the log has no batch " + std::to_string(last) + " to end with");
+  }
+  if (behind == nullptr) return Status::Ok();
+  std::string row;
+  const auto read = database_.rocks().Get(rocksdb::ReadOptions(), behind->family.handle(),
+                                          LogRowKey(last + 1), &row);
+  if (!read.IsNotFound()) {
+    return FromRocks("reading the log at index " + std::to_string(last + 1), read);
+  }
+  return Status::Invalid("the log has no record that ends with batch " + std::to_string(last));
+}
+
+// What lies behind, from the end of the log forward: whole segments, then the rows of the one that
+// stays. So at no moment is anything missing in between.
+Status LogSegments::CutTo(Index last) {
+  Lock lock(mutex_);
+  held_ = true;
+  rests_.wait(lock, [this] { return !works_; });
+  Status status;
+  while (status.ok() && (segments_.back()->first == 0 || segments_.back()->first > last)) {
+    const SegmentPtr highest = segments_.back();
+    segments_.pop_back();
+    active_ = segments_.back().get();
+    lock.unlock();
+    status = database_.Drop(highest->family);
+    lock.lock();
+  }
+  Segment& end = *active_;
+  const bool has_more = end.last > last;
+  lock.unlock();
+  uint64_t bytes = 0;
+  std::vector<Index> firsts;
+  if (status.ok() && has_more) status = FindBehind(end.family, last, bytes, firsts);
+  if (status.ok() && has_more) status = DeleteRows(end.family, firsts);
+  lock.lock();
+  end.last = std::min(end.last, last);
+  end.bytes -= bytes;
+  end.flushed = false;
+  durable_ = std::min(durable_, last);
+  held_ = false;
+  lock.unlock();
+  wake_.notify_one();
+  return status;
+}
+
+Status LogSegments::FindBehind(const Family& family, Index last, uint64_t& bytes,
+                               std::vector<Index>& firsts) const {
+  const std::unique_ptr<rocksdb::Iterator> row(
+      database_.rocks().NewIterator(rocksdb::ReadOptions(), family.handle()));
+  for (row->Seek(LogRowKey(last + 1)); row->Valid(); row->Next()) {
+    firsts.push_back(IndexOfKey(ViewOf(row->key())));
+    bytes += row->value().size();
+  }
+  return FromRocks("reading the log's segment " + family.name(), row->status());
+}
+
+Status LogSegments::DeleteRows(const Family& family, const std::vector<Index>& firsts) {
+  rocksdb::WriteBatch batch;
+  for (size_t left = firsts.size(); left > 0; --left) {
+    const auto deleted = batch.Delete(family.handle(), LogRowKey(firsts[left - 1]));
+    if (!deleted.ok()) return FromRocks("cutting the log", deleted);
+    if (left % kRowsADelete != 1 && left != 1) continue;
+    const auto written = database_.rocks().Write(rocksdb::WriteOptions(), &batch);
+    if (!written.ok()) return FromRocks("cutting the log", written);
+    batch.Clear();
+  }
+  return Sync();
+}
+
+// --- Reading
+
+Status LogSegments::ReadBehind(Index after, uint64_t bytes_max,
+                               std::vector<SealedRecord>& out) const {
+  Index next = after + 1;
+  const SegmentPtr segment = SegmentOf(next);
+  if (segment == nullptr) {
+    const std::lock_guard lock(mutex_);
+    if (FirstIndex() <= next) return Status::Ok();
+    return Status::NotFound("the log begins with index " + std::to_string(FirstIndex()));
+  }
+  const std::unique_ptr<rocksdb::Iterator> row(
+      database_.rocks().NewIterator(rocksdb::ReadOptions(), segment->family.handle()));
+  uint64_t bytes = 0;
+  for (row->Seek(LogRowKey(next)); row->Valid() && bytes < bytes_max; row->Next()) {
+    SealedRecord record{.bytes = std::make_shared<const std::string>(row->value().ToString())};
+    Status decoded = DecodeRecordHeader(*record.bytes, record.header);
+    if (!decoded.ok()) return decoded;
+    if (record.header.first != next) break;
+    next = record.header.last() + 1;
+    bytes += record.bytes->size();
+    out.push_back(std::move(record));
+  }
+  if (bytes > 0 || !row->status().ok()) {
+    return FromRocks("reading the log's segment " + segment->family.name(), row->status());
+  }
+  return Status::Invalid("the log has no record that begins with batch " + std::to_string(next));
 }
 
 uint64_t LogSegments::Count() const {

@@ -13,7 +13,8 @@
 // the housekeeper, does both, and looks once a second at what the files take. The next segment is
 // made only once a record of the active one is durable, and the lowest is dropped only once a
 // record of the one behind it is: so a power loss, which takes what was not synced, never leaves
-// two empty families or a log without any.
+// two empty families or a log without any. The batch before the ones that are needed stays, too:
+// so whatever may be cut off, the log still ends with a batch.
 //
 // A sealed segment is flushed, or its rows would keep old write-ahead files alive.
 #pragma once
@@ -23,6 +24,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -33,6 +35,7 @@
 #include "storage/base/status.h"
 #include "storage/database.h"
 #include "storage/log.h"
+#include "storage/record.h"
 
 namespace holdfast {
 
@@ -44,6 +47,8 @@ struct LogSegmentsOptions {
   FatalHandler fatal;  // for what fails on the housekeeper's thread
   // Called on it before the segment goes that has the last batches below `first`. May be empty.
   std::function<Status(Index first)> before_drop = {};
+  // What pins keep beyond this goes all the same.
+  uint64_t pinned_bytes_max = ~uint64_t{0};
 };
 
 class LogSegments {
@@ -79,8 +84,24 @@ class LogSegments {
   Status Sync();
   void NoteDurable(Index durable);
 
+  // --- While nobody appends.
+  // Whether a record begins behind `last`, or the log ends there, and one is left before it.
+  // kInvalid: not so.
+  Status CanCutTo(Index last) const;
+  // All records behind `last` are gone, durably, when it returns Ok; a crash meanwhile leaves more
+  // of them, none missing in between. Requires: CanCutTo, all is durable.
+  Status CutTo(Index last);
+
   // --- Any thread.
+  // The records that begin behind `after`, in order, until they reach bytes_max (the first in any
+  // case); none: there is no such yet. What was written and not synced is among them. kNotFound:
+  // trimmed. kInvalid: no record begins there.
+  Status ReadBehind(Index after, uint64_t bytes_max, std::vector<SealedRecord>& out) const;
+
   void Trim(Index keep_from);
+  // Whoever `reader` is, batches from `first` on are kept for it.
+  void Pin(const void* reader, Index first);
+  void Unpin(const void* reader);
   uint64_t Count() const;
   // Of all the database's files, as the housekeeper last saw them.
   uint64_t DiskBytes() const { return disk_bytes_.load(std::memory_order_relaxed); }
@@ -93,6 +114,9 @@ class LogSegments {
     uint64_t bytes = 0;
     bool flushed = false;
   };
+
+  // Shared with those who read it while it goes.
+  using SegmentPtr = std::shared_ptr<Segment>;
 
   LogSegments(Database& database, LogSegmentsOptions options);
   Status Adopt(std::vector<Family> families);
@@ -108,6 +132,12 @@ class LogSegments {
   Status DropLowest(Lock& lock);
   Status FlushSealed(Lock& lock);
   void LookAtDisk();
+  Index FirstIndex() const;  // requires: mutex_ is held; 0: none
+  SegmentPtr SegmentOf(Index index) const;
+  Status FindBehind(const Family& family, Index last, uint64_t& bytes,
+                    std::vector<Index>& firsts) const;
+  Status DeleteRows(const Family& family, const std::vector<Index>& firsts);
+  bool IsKept(const Segment& lowest) const;
   bool NextWanted() const;
   bool LowestDroppable() const;
   Segment* UnflushedSealed();
@@ -117,12 +147,16 @@ class LogSegments {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
+  std::condition_variable rests_;  // the housekeeper
   // Under mutex_. The active segment's family is the log thread's to use without it: only sealed
   // ones go.
-  std::deque<std::unique_ptr<Segment>> segments_;
+  std::deque<SegmentPtr> segments_;
   Segment* active_ = nullptr;
   Index durable_ = 0;
   Index keep_from_ = 0;
+  std::map<const void*, Index> pins_;
+  bool works_ = false;  // the housekeeper, with mutex_ given up
+  bool held_ = false;   // it may not begin
   bool stop_ = false;
   std::atomic<uint64_t> disk_bytes_{0};
   std::thread housekeeper_;

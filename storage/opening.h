@@ -31,8 +31,8 @@ Status DecodeOpening(std::string_view mutations, Opening& out);
 // The next record of a log: of the epoch of the one in front of it, or with nothing but the opening
 // of a higher one, which goes into the log's table. kDamaged, saying why, if it is neither, or has
 // an opening in its midst. Only at the beginning of a log that version 0.1.0 began an epoch may
-// begin without: nobody is said to have led it. Requires: it follows in index; `epochs` tells of all
-// in front of it.
+// begin without: nobody is said to have led it. Requires: it follows in index; `epochs` tells of
+// all in front of it.
 Status NoteRecord(const RecordView& record, Epochs& epochs);
 
 }  // namespace holdfast

@@ -21,6 +21,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -94,6 +95,13 @@ struct BatchView {
 struct RecordView {
   RecordHeader header;
   std::vector<BatchView> batches;
+};
+
+// A record as it lies in a log. The bytes are shared: by the log, which writes them, and whoever
+// sends them to replicas.
+struct SealedRecord {
+  RecordHeader header{};
+  std::shared_ptr<const std::string> bytes{};
 };
 
 // Format, bounds and hash of the header alone. kDamaged otherwise.

@@ -80,6 +80,7 @@ Status Recovery::Take(std::string_view record) {
   }
   if (Status status = PassOnBatches(); !status.ok()) return status;
   replayed_.last = header.last();
+  replayed_.acked = std::max(replayed_.acked, header.acked);
   replayed_.server_time = std::max(replayed_.server_time, header.server_time);
   ++replayed_.records;
   return Status::Ok();

@@ -17,7 +17,9 @@
 #include "storage/disk_space.h"
 #include "storage/log_identity.h"
 #include "storage/log_queue.h"
+#include "storage/log_reader.h"
 #include "storage/log_segments.h"
+#include "storage/log_tail.h"
 #include "storage/recovery.h"
 #include "storage/snapshot_store.h"
 #include "storage/sync_schedule.h"
@@ -32,6 +34,9 @@ using Clock = LogQueue::Clock;
 // After a write, batches that nobody waits for may gather this long: a kill -9 loses no more than
 // that, and a stream of small turns does not cost a thread's wake each.
 constexpr auto kGather = std::chrono::milliseconds(2);
+
+// For readers: a second or so of a busy log.
+constexpr uint64_t kTailBytes = uint64_t{8} << 20;
 
 constexpr std::array<uint64_t, 7> kSyncBoundsUs = {100, 300, 1000, 3000, 10'000, 30'000, 100'000};
 
@@ -63,14 +68,18 @@ struct RocksLog::Impl {
   Status OpenHistory();
   Status BeginHistory();
 
-  // Start.
-  Status OpenEpoch(Epoch epoch, Group group, UnixMs now);
   Status AwaitDurable(Index index);
+
+  // Cutting.
+  Status CanCutTo(Index last);
+  Status CutTo(const LogPlace& last);
 
   // The log thread.
   void Run();
   bool WriteTaken(LogQueue::Taken& taken);
   Status Append(LogQueue::Taken& taken, bool sync);
+  RecordHeader HeaderOf(const LogQueue::Queued& queued, Index first) const;
+  Status AppendRecord(const RecordHeader& header, std::string_view sealed, bool sync);
   template <typename Call>
   Status TimedSync(Call call);
   void Publish();
@@ -92,10 +101,19 @@ struct RocksLog::Impl {
   SyncSchedule schedule;
   std::atomic<bool> dead{false};
   std::atomic<Index> durable{0};
+  bool alone = false;  // set before the first push: what is durable here is acked
+  std::atomic<Index> acked{0};
 
-  // The log thread's own.
+  LogTail tail{kTailBytes};
+
+  // Whoever has it has the log's end: the log thread while it writes what it took, or a cut.
+  std::mutex end_mutex;
+  // Under it.
   LogPlace written;
   UnixMs written_time = kNever;
+  Epoch raised = 0;  // the history row's
+
+  // The log thread's own.
   Clock::time_point gather_until{};
 
   Counter records{0}, batches{0}, bytes{0}, syncs{0}, sync_last_us{0};
@@ -153,10 +171,12 @@ Status RocksLog::Impl::OpenDatabase() {
   if (!status.ok()) return status;
   identity = std::make_unique<LogIdentity>(*database, directory.node());
   const auto before_drop = [this](Index first) { return identity->KeepEpochsBelow(first); };
-  status = LogSegments::Open(
-      *database,
-      {.segment_bytes = options.segment_bytes, .fatal = fatal, .before_drop = before_drop},
-      segments);
+  status = LogSegments::Open(*database,
+                             {.segment_bytes = options.segment_bytes,
+                              .fatal = fatal,
+                              .before_drop = before_drop,
+                              .pinned_bytes_max = options.pinned_bytes_max},
+                             segments);
   if (!status.ok()) return status;
   return SnapshotStore::Open(*database, {.run_bytes = options.snapshot_run_bytes, .fatal = fatal},
                              snapshots);
@@ -231,40 +251,116 @@ uint64_t RocksLog::BytesReplayed() const {
   return impl_->bytes_replayed.load(std::memory_order_relaxed);
 }
 
-Status RocksLog::Start(UnixMs now) {
+Status RocksLog::StartFollowing() {
   Impl& log = *impl_;
   // Snapshot and log are loaded, meet the witness and add up: nothing else is needed any more.
   log.database->LetObsoleteFilesGo();
   if (Status status = log.snapshots->Start(); !status.ok()) return status;
-  log.written = {.epoch = log.identity->epochs().last(), .index = log.replayed.last};
+  log.written = {.epoch = log.identity->last_epoch(), .index = log.replayed.last};
   log.written_time = log.replayed.server_time;
+  log.raised = log.identity->history().epoch;
   log.durable.store(log.written.index, std::memory_order_release);
+  log.acked.store(log.replayed.acked, std::memory_order_relaxed);
   log.queue.StartAfter(log.written);
+  log.queue.Follow();
   log.segments->StartHousekeeper(log.written.index);
   log.witness_writer.emplace(log.witness, log.witness_mark, log.space,
                              [&log](const Status& status) { log.Die(status); });
   log.witness_writer->Start();
   log.thread = std::thread([&log] { log.Run(); });
-
-  const NodeId node = log.identity->node();
-  const Epoch epoch = std::max(log.identity->history().epoch, log.identity->promise().epoch) + 1;
-  Status status = log.identity->KeepPromise({.epoch = epoch, .primary = node});
-  if (!status.ok()) return status;
-  return log.OpenEpoch(epoch,
-                       {.primary = node,
-                        .sync_set = {{.id = node, .address = {}}},
-                        .version = log.identity->epochs().group().version + 1},
-                       now);
+  return Status::Ok();
 }
 
-// No record of it is written before it is durable; then the opening, with which a later start finds
-// it in the log; last the witness.
-Status RocksLog::Impl::OpenEpoch(Epoch epoch, Group group, UnixMs now) {
-  if (Status status = identity->RaiseEpoch(epoch); !status.ok()) return status;
-  const Index index = queue.OpenEpoch(epoch, group, now);
-  identity->NoteEpoch({.epoch = epoch, .first = index, .group = std::move(group)});
-  if (Status status = AwaitDurable(index); !status.ok()) return status;
-  return witness_writer->WriteNow();
+Status RocksLog::Start(UnixMs now) {
+  impl_->alone = true;
+  if (Status status = StartFollowing(); !status.ok()) return status;
+  LogIdentity& identity = *impl_->identity;
+  const NodeId node = identity.node();
+  const Epoch epoch = std::max(identity.history().epoch, identity.promise().epoch) + 1;
+  Status status = KeepPromise({.epoch = epoch, .primary = node});
+  if (!status.ok()) return status;
+  const Index opening = OpenEpoch(epoch,
+                                  {.primary = node,
+                                   .sync_set = {{.id = node, .address = {}}},
+                                   .version = identity.epochs().group().version + 1},
+                                  now);
+  if (status = impl_->AwaitDurable(opening); !status.ok()) return status;
+  return impl_->witness_writer->WriteNow();
+}
+
+// ---- as a node of a group
+
+Status RocksLog::KeepPromise(const Promise& promise) {
+  return impl_->identity->KeepPromise(promise);
+}
+
+// The log thread makes the epoch durable before it writes the batch.
+Index RocksLog::OpenEpoch(Epoch epoch, Group group, UnixMs now) {
+  LogIdentity& identity = *impl_->identity;
+  Invariant(identity.promise().epoch == epoch);
+  Invariant(identity.promise().primary == identity.node());
+  const Index index = impl_->queue.OpenEpoch(epoch, group, now);
+  identity.NoteEpoch({.epoch = epoch, .first = index, .group = std::move(group)});
+  return index;
+}
+
+void RocksLog::Follow() { impl_->queue.Follow(); }
+
+void RocksLog::NoteAcked(Index acked) { impl_->acked.store(acked, std::memory_order_relaxed); }
+
+std::unique_ptr<LogReader> RocksLog::ReadBehind(Index after, Waker* waker) {
+  return std::make_unique<LogReader>(*impl_->segments, impl_->tail, after, waker);
+}
+
+Status RocksLog::Store(std::shared_ptr<const std::string> record) {
+  SealedRecord sealed{.bytes = std::move(record)};
+  const Status decoded = DecodeRecordHeader(*sealed.bytes, sealed.header);
+  Invariant(decoded.ok());
+  LogIdentity& identity = *impl_->identity;
+  if (sealed.header.epoch != identity.last_epoch()) {
+    RecordView view;
+    if (Status status = DecodeRecord(*sealed.bytes, view); !status.ok()) return status;
+    if (Status status = identity.NoteRecord(view); !status.ok()) return status;
+  }
+  impl_->queue.Store(std::move(sealed));
+  return Status::Ok();
+}
+
+Status RocksLog::CutTo(Index last) {
+  Impl& log = *impl_;
+  Invariant(last <= LastPushed());
+  RequestSync(LastPushed());
+  if (Status status = log.AwaitDurable(LastPushed()); !status.ok()) return status;
+  const std::lock_guard lock(log.end_mutex);
+  if (last == log.written.index) return Status::Ok();
+  if (Status status = log.CanCutTo(last); !status.ok()) return status;
+  Status status = log.CutTo({.epoch = log.identity->epochs().At(last), .index = last});
+  // Half of a cut is a log that nobody knows the end of.
+  if (!status.ok()) log.Die(status);
+  return status;
+}
+
+Status RocksLog::Impl::CanCutTo(Index last) {
+  {
+    const auto still = snapshots->HoldCurrent();
+    const Index needed = *std::ranges::max_element(snapshots->current().cuts);
+    if (last < needed) {
+      return Status::Invalid("the snapshot needs the log up to index " + std::to_string(needed));
+    }
+  }
+  return segments->CanCutTo(last);
+}
+
+// The witness first, in both slots: a start refuses a log that ends before it.
+Status RocksLog::Impl::CutTo(const LogPlace& last) {
+  if (Status status = witness_writer->Lower(last); !status.ok()) return status;
+  if (Status status = segments->CutTo(last.index); !status.ok()) return status;
+  identity->CutEpochs(last.index);
+  tail.Clear();
+  written = last;
+  durable.store(last.index, std::memory_order_release);
+  queue.StartAfter(last);
+  return Status::Ok();
 }
 
 Status RocksLog::Impl::AwaitDurable(Index index) {
@@ -289,6 +385,7 @@ void RocksLog::Impl::Run() {
 }
 
 bool RocksLog::Impl::WriteTaken(LogQueue::Taken& taken) {
+  const std::lock_guard lock(end_mutex);
   const Index durable_before = durable.load(std::memory_order_relaxed);
   const auto now = Clock::now();
   const bool sync = taken.sync_wanted > durable_before || schedule.IsDue(now);
@@ -318,26 +415,59 @@ bool RocksLog::Impl::WriteTaken(LogQueue::Taken& taken) {
 // one.
 Status RocksLog::Impl::Append(LogQueue::Taken& taken, bool sync) {
   Index first = taken.first;
-  const HistoryId history_id = witness_mark.history;
   for (size_t i = 0; i < taken.used; ++i) {
-    auto& [record, epoch] = taken.records[i];
-    const std::string_view sealed = record.Seal({.history = history_id,
-                                                 .epoch = epoch,
-                                                 .first = first,
-                                                 .acked = durable.load(std::memory_order_relaxed)});
-    const LogSegments::Span span{.first = first, .last = first + record.count() - 1};
+    LogQueue::Queued& queued = taken.records[i];
     const bool last = i + 1 == taken.used;
-    Status status = sync && last ? TimedSync([&] { return segments->Append(span, sealed, true); })
-                                 : segments->Append(span, sealed, false);
-    if (!status.ok()) return status;
-    Add(records, 1);
-    Add(batches, record.count());
-    Add(bytes, sealed.size());
-    space.Wrote(sealed.size());
-    written = {.epoch = epoch, .index = span.last};
-    written_time = std::max(written_time, record.server_time());
-    first = span.last + 1;
+    const RecordHeader header = HeaderOf(queued, first);
+    SealedRecord record = queued.stored;
+    std::string_view sealed;
+    if (record.bytes) {
+      sealed = *record.bytes;
+    } else {
+      sealed = queued.record.Seal({.history = header.history,
+                                   .epoch = header.epoch,
+                                   .first = header.first,
+                                   .acked = header.acked});
+    }
+    if (tail.has_readers()) {
+      if (!record.bytes) record.bytes = std::make_shared<const std::string>(sealed);
+      tail.Add({.header = header, .bytes = record.bytes});
+    }
+    if (Status status = AppendRecord(header, sealed, sync && last); !status.ok()) return status;
+    first = header.last() + 1;
   }
+  return Status::Ok();
+}
+
+RecordHeader RocksLog::Impl::HeaderOf(const LogQueue::Queued& queued, Index first) const {
+  if (queued.stored.bytes) return queued.stored.header;
+  return {.count = queued.record.count(),
+          .length = queued.record.bytes() - kRecordHeaderBytes,
+          .history = witness_mark.history,
+          .epoch = queued.epoch,
+          .first = first,
+          .acked = alone ? durable.load(std::memory_order_relaxed)
+                         : std::min(acked.load(std::memory_order_relaxed), first - 1),
+          .server_time = queued.record.server_time()};
+}
+
+Status RocksLog::Impl::AppendRecord(const RecordHeader& header, std::string_view sealed,
+                                    bool sync) {
+  if (header.epoch > raised) {
+    if (Status status = identity->RaiseEpoch(header.epoch); !status.ok()) return status;
+    raised = header.epoch;
+  }
+  const LogSegments::Span span{.first = header.first, .last = header.last()};
+  Status status = sync ? TimedSync([&] { return segments->Append(span, sealed, true); })
+                       : segments->Append(span, sealed, false);
+  if (!status.ok()) return status;
+  Add(records, 1);
+  Add(batches, header.count);
+  Add(bytes, sealed.size());
+  space.Wrote(sealed.size());
+  written = {.epoch = header.epoch, .index = span.last};
+  written_time = std::max(written_time, header.server_time);
+  tail.Written(span.last);
   return Status::Ok();
 }
 

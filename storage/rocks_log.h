@@ -8,6 +8,8 @@
 // event loop ever waits for a disk.
 //
 // Life: Open, Replay once, AddWaker, Start, then Push...; Flush for the clean stop, then destroy.
+// A node of a group starts with StartFollowing instead, stores what the primary sends, and leads
+// from OpenEpoch on, until it follows again.
 // Snapshots lie in the same database, storage/snapshot_store.h: the current one is loaded before
 // Replay, which takes its cuts; the first is written after Start.
 #pragma once
@@ -19,11 +21,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "storage/epochs.h"
 #include "storage/group.h"
 #include "storage/history.h"
 #include "storage/log.h"
+#include "storage/record.h"
 
 namespace rocksdb {
 class FileSystem;
@@ -32,6 +36,7 @@ class FileSystem;
 namespace holdfast {
 
 class Database;
+class LogReader;
 class SnapshotStore;
 
 struct RocksLogOptions {
@@ -44,6 +49,8 @@ struct RocksLogOptions {
   uint64_t memtable_bytes = uint64_t{16} << 20;
   // What a snapshot in the making holds in memory before it becomes a table.
   uint64_t snapshot_run_bytes = uint64_t{16} << 20;
+  // What readers may keep of the log beyond what a start needs.
+  uint64_t pinned_bytes_max = uint64_t{1} << 30;
   // Free bytes below which LowOnDisk() is true; 0 switches the watch off.
   uint64_t disk_reserve_bytes = uint64_t{256} << 20;
   SyncPolicy stock_sync = SyncPolicy::kAlways;
@@ -100,6 +107,35 @@ class RocksLog final : public Log {
   // led by this node alone, above every one that the log or a promise knows. Its opening is durable
   // when it returns Ok.
   Status Start(UnixMs now);
+
+  // ---- as a node of a group. Owner: one thread at a time.
+
+  // Instead of Start: no epoch is opened.
+  Status StartFollowing();
+  // Durable when it returns Ok; otherwise either. Blocks.
+  Status KeepPromise(const Promise& promise);
+  // A record as its primary sealed it, every byte of it checked: it is written as it is, and
+  // synced; LastPushed() and Durable() tell. kDamaged, and nothing was done: it begins an epoch and
+  // does not fit what is in front of it. Requires: following; it begins behind LastPushed().
+  Status Store(std::shared_ptr<const std::string> record);
+  // What lies behind `last` is gone, durably, when it returns Ok; a crash meanwhile leaves some of
+  // it. Blocks. kInvalid, and nothing was done: no record ends there, or what a start needs would
+  // go. Requires: following.
+  Status CutTo(Index last);
+  // Leads from here on: appends the batch that opens the epoch behind all that was pushed or
+  // stored, and returns its index. (A primary opens another to change its group.) Requires: the
+  // promise to this node of this epoch, which is above every one in the log, was kept.
+  Index OpenEpoch(Epoch epoch, Group group, UnixMs now);
+  // What was pushed stays, and is written; no batch is taken any more (kNeverDurable).
+  void Follow();
+
+  // Any thread. Acked by the whole group, up to here: records that are sealed from now on say so.
+  // (After Start, by this node alone, what is durable is acked.)
+  void NoteAcked(Index acked);
+  // Any thread, after a start.
+  std::unique_ptr<LogReader> ReadBehind(Index after, Waker* waker);
+
+  // ----
 
   Index Push(const Batch& batch) override;
   Index LastPushed() const override;

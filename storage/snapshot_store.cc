@@ -136,8 +136,8 @@ Status SnapshotStore::Start() {
   Impl& store = *impl_;
   store.open_tables.reset();
   if (Status status = RemoveStraySnapshotTables(store.database); !status.ok()) return status;
-  for (Family& orphan : store.orphans) {
-    if (Status status = store.database.Drop(std::move(orphan)); !status.ok()) return status;
+  for (const Family& orphan : store.orphans) {
+    if (Status status = store.database.Drop(orphan); !status.ok()) return status;
     ++store.removed_orphans;
   }
   store.orphans.clear();
@@ -174,8 +174,8 @@ Status SnapshotStore::Finish(SnapshotMark mark) {
   if (!status.ok()) return status;
   store.mark = mark;
   store.tables.reset();
-  Family previous = std::exchange(store.current, std::move(store.unfinished));
-  return previous ? store.Told(store.database.Drop(std::move(previous))) : Status::Ok();
+  const Family previous = std::exchange(store.current, std::move(store.unfinished));
+  return previous ? store.Told(store.database.Drop(previous)) : Status::Ok();
 }
 
 std::unique_lock<std::mutex> SnapshotStore::HoldCurrent() {
@@ -187,7 +187,8 @@ Status SnapshotStore::Abandon() {
   Invariant(store.tables.has_value());
   Status status = store.Told(store.tables->Remove());
   store.tables.reset();
-  return status.ok() ? store.Told(store.database.Drop(std::move(store.unfinished))) : status;
+  const Family unfinished = std::move(store.unfinished);
+  return status.ok() ? store.Told(store.database.Drop(unfinished)) : status;
 }
 
 Status SnapshotStore::Impl::Told(Status status) const {

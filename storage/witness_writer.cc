@@ -69,11 +69,28 @@ Status WitnessWriter::WriteIfNews(bool time_is_news) {
   mark.server_time = std::max({mark.server_time, now, on_disk_.server_time});
   const bool news = mark.index != on_disk_.index || mark.epoch != on_disk_.epoch ||
                     (time_is_news && mark.server_time != on_disk_.server_time);
-  if (!news) return Status::Ok();
+  return news ? Write(mark) : Status::Ok();
+}
+
+Status WitnessWriter::Write(const WitnessMark& mark) {
   if (Status status = witness_.Write(mark); !status.ok()) return status;
   on_disk_ = mark;
   written_.store(mark.index, std::memory_order_relaxed);
   return Status::Ok();
+}
+
+Status WitnessWriter::Lower(const LogPlace& place) {
+  const std::lock_guard file_lock(file_mutex_);
+  WitnessMark mark = on_disk_;
+  mark.epoch = place.epoch;
+  mark.index = std::min(mark.index, place.index);
+  {
+    const std::lock_guard lock(mutex_);
+    noted_.epoch = mark.epoch;
+    noted_.index = mark.index;
+  }
+  if (Status status = Write(mark); !status.ok()) return status;
+  return Write(mark);
 }
 
 void WitnessWriter::Run() {

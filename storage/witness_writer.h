@@ -38,6 +38,9 @@ class WitnessWriter {
   void NoteTime(UnixMs now);
   // Any thread; blocks until the witness says what was noted last.
   Status WriteNow();
+  // The log thread, or whoever holds it up: both slots claim no more than `place` when it returns
+  // Ok.
+  Status Lower(const LogPlace& place);
   // Any thread. What the file says.
   Index written() const { return written_.load(std::memory_order_relaxed); }
 
@@ -46,6 +49,7 @@ class WitnessWriter {
 
   void Run();
   Status WriteIfNews(bool time_is_news);
+  Status Write(const WitnessMark& mark);  // requires: file_mutex_ is held
 
   Witness& witness_;
   DiskSpace& space_;

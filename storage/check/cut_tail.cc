@@ -49,8 +49,8 @@ Status Cutter::Run() {
     mark_ = *report_.unfinished_cut;
   } else {
     // Of an interrupted cut that had not got far.
-    for (Family& copy : copies_) {
-      if (Status status = database_->Drop(std::move(copy)); !status.ok()) return status;
+    for (const Family& copy : copies_) {
+      if (Status status = database_->Drop(copy); !status.ok()) return status;
     }
     copies_.clear();
     if (report_.log_damage.segment != 0) {
@@ -109,7 +109,7 @@ Status Cutter::MakeCopy() {
 
 Status Cutter::Replace() {
   while (!segments_.empty() && segments_.back().number() >= mark_.segment) {
-    if (Status status = database_->Drop(std::move(segments_.back())); !status.ok()) return status;
+    if (Status status = database_->Drop(segments_.back()); !status.ok()) return status;
     segments_.pop_back();
   }
   const auto copy = std::find_if(copies_.begin(), copies_.end(),
@@ -124,7 +124,7 @@ Status Cutter::Replace() {
     segments_.push_back(std::move(segment));
   }
   if (Status status = database_->DeleteMeta(kCutKey); !status.ok()) return status;
-  return copy == copies_.end() ? Status::Ok() : database_->Drop(std::move(*copy));
+  return copy == copies_.end() ? Status::Ok() : database_->Drop(*copy);
 }
 
 // All rows up to the one that ends at mark.keep_to, durably. Behind it nothing is read: it may be
