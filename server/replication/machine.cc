@@ -105,8 +105,10 @@ void ReplicationMachine::ResetDone() {
 void ReplicationMachine::StoredUpTo(Index index) {
   if (!resets_.empty()) return;
   Invariant(index <= last_);
+  const bool has_opened = stored_ < opening_ && index >= opening_;
   stored_ = std::max(stored_, index);
   if (leads()) {
+    if (has_opened) ShipToMembers();
     AdvanceAcked();
   } else {
     ReportStored();

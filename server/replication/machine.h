@@ -235,6 +235,7 @@ class ReplicationMachine {
   Group GroupToBe() const;
   void TickCampaign();
   Index ShipsUpTo(const NodeId& to) const;
+  void ShipToMembers();
   void ShipTo(const NodeId& to, Replica& replica);
   void BeatTo(const NodeId& to, const Replica& replica);
   void AdvanceAcked();

@@ -74,8 +74,9 @@ void ReplicationMachine::Begin(Campaign campaign) {
   campaign.given.clear();
   campaign.again_with = 0;
   campaign_ = std::move(campaign);
+  // Nobody else is asked before this is durable, or a start after a crash would ask for the same
+  // epoch, and take the answers that the last one got for a longer log.
   Promises({.epoch = campaign_->epoch, .primary = id_});
-  AskAll();
 }
 
 // Also those that have promised already: by now it may be a later epoch, to somebody else.
@@ -99,7 +100,7 @@ void ReplicationMachine::TickCampaign() {
   }
   if (campaign_->again_with > 0) {
     if (now_ >= campaign_->again_at) Begin(std::move(*campaign_));
-  } else if (now_ - asked_ >= timing_.patience) {
+  } else if (kept_ >= campaign_->epoch && now_ - asked_ >= timing_.patience) {
     AskAll();
   }
 }
@@ -143,6 +144,7 @@ void ReplicationMachine::PromiseKept(Epoch epoch) {
   }
   if (!campaign_ || campaign_->epoch != epoch) return;
   campaign_->given.insert(id_);
+  AskAll();
   OpenIfPromised();
 }
 
@@ -184,6 +186,10 @@ void ReplicationMachine::Opened(Index first) {
 void ReplicationMachine::Pushed(Index last) {
   if (!leads() || last <= last_) return;
   last_ = applied_ = last;
+  ShipToMembers();
+}
+
+void ReplicationMachine::ShipToMembers() {
   for (auto& [to, replica] : replicas_) {
     if (replica.next > 0 && epochs_.group().Has(to)) ShipTo(to, replica);
   }
@@ -191,9 +197,11 @@ void ReplicationMachine::Pushed(Index last) {
 
 // Members take records on receipt, for an ack waits for them. The others get what is acked: they
 // could apply no more, and a log that knows of an epoch before its members do would stand in the
-// way of the one that is to lead next.
+// way of the one that is to lead next. An epoch's opening goes out when it is durable here: else a
+// primary that loses it would go on with the sync set before, and another node with the new one.
 Index ReplicationMachine::ShipsUpTo(const NodeId& to) const {
-  return epochs_.group().Has(to) ? last_ : acked_;
+  const Index mine = stored_ < opening_ ? opening_ - 1 : last_;
+  return epochs_.group().Has(to) ? mine : std::min(acked_, mine);
 }
 
 // What it lacks; or, where that is nothing or not known, how this log stands.

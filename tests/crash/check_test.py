@@ -21,7 +21,7 @@ LOG_KINDS = {
     "ItemCreated", "ItemOptionsSet", "ItemDropped", "HoldTaken", "HoldConfirmed", "HoldReleased", "FenceLeft",
     "HoldExtended", "HoldAmended", "HoldReclaimed", "HoldsExpired", "HoldsForgotten", "StockAdjusted", "StockReturned",
     "RefsForgotten", "BuyersCounted", "StringSet", "KeyDeleted", "DeadlineSet", "KeyExpired", "HashFieldsSet",
-    "HashFieldsDeleted", "StringRangeSet", "DatabaseFlushed", "DatabasesSwapped"}
+    "HashFieldsDeleted", "StringRangeSet", "DatabaseFlushed", "DatabasesSwapped", "EpochOpened"}
 
 
 def check(*words):

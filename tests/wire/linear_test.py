@@ -72,7 +72,7 @@ class Shopper(threading.Thread):
         self.client = None
 
     def run(self):
-        for _ in range(self.share):
+        while len(self.history) < self.share:
             words = self.choose()
             called = time.monotonic()
             try:
@@ -82,7 +82,8 @@ class Shopper(threading.Thread):
                 self.leave()
                 continue
             if isinstance(reply, ReplyError) and reply.code == "LOADING":
-                continue  # nothing was done
+                time.sleep(0.01)  # nothing was done
+                continue
             self.history.append(Op(words, called, time.monotonic(), simplified(words, reply)))
 
         self.leave()
@@ -123,7 +124,6 @@ class Linear(WireTest):
         for shopper in shoppers:
             shopper.join()
         history = [op for shopper in shoppers for op in shopper.history]
-        self.assertGreater(len(history), OPS // 2)
         self.assertIsNone(explain(SUPPLY, history), "%s: %r" % (sku, sorted(history, key=lambda op: op.called)))
         return history
 

@@ -144,12 +144,13 @@ TEST(ReplicationMachine, OnlyAMemberTakesOver) {
 TEST(ReplicationMachine, ARestartIsANewEpochThatEveryMemberPromises) {
   Node ann(WithLog(kAnn, {kAnn, kBob}, 10, 8));
   ann->Lead();
+  EXPECT_FALSE(ann.Said<AskPromise>()) << "its own promise is not durable yet";
+  ann->PromiseKept(2);
   const auto ask = ann.Said<AskPromise>();
   ASSERT_TRUE(ask);
   EXPECT_EQ(ask->epoch, 2U);
   EXPECT_EQ(ask->last, (LogPlace{1, 10}));
   EXPECT_FALSE(ask->takeover);
-  ann->PromiseKept(2);
   EXPECT_FALSE(ann.Did<OpenEpoch>()) << "bob has not promised";
   ann.Hears(kBob, PromiseGiven{.epoch = 2});
   EXPECT_TRUE(ann.Did<OpenEpoch>());
@@ -158,6 +159,7 @@ TEST(ReplicationMachine, ARestartIsANewEpochThatEveryMemberPromises) {
 TEST(ReplicationMachine, ATakeoverDropsThePrimaryFromTheSyncSetAndNobodyElse) {
   Node bob(WithLog(kBob, {kAnn, kBob, kCat}, 10, 8));
   bob->Lead();
+  bob->PromiseKept(2);
   const auto ask = bob.Said<AskPromise>();
   ASSERT_TRUE(ask);
   EXPECT_TRUE(ask->takeover);
@@ -261,6 +263,16 @@ TEST(ReplicationMachine, APrimaryAnswersReadsWhileEveryMembersLeaseHolds) {
   ann->StoredUpTo(11);
   ann.Hears(kBob, Stored{.epoch = 2, .index = 11, .lease_from = kLate - Uptime{100}});
   EXPECT_EQ(ann->LeaseUntil(), kLate - Uptime{100} + kTiming.lease * 9 / 10);
+}
+
+TEST(ReplicationMachine, AnOpeningIsShippedWhenItIsDurableHere) {
+  Node ann = LeadingWithBob();
+  ann.Hears(kBob, FollowFrom{.last = {1, 10}});
+  EXPECT_FALSE(ann.Did<ShipRecords>()) << "bob would know of an epoch that ann may lose";
+  ann->StoredUpTo(11);
+  const auto ship = ann.Did<ShipRecords>();
+  ASSERT_TRUE(ship);
+  EXPECT_EQ(ship->from, 11U);
 }
 
 TEST(ReplicationMachine, OthersThanMembersGetWhatIsAckedAndNoMore) {
