@@ -141,7 +141,7 @@ TEST(ReplicationWire, RecordsComeByteForByteWithWhatTheySayOfThemselves) {
 TEST(ReplicationWire, HoweverALinkCutsThemFramesComeWhole) {
   std::string bytes;
   for (const std::string& frame : OneOfEachKind()) bytes += frame;
-  for (const size_t step : {1, 2, 3, 7, 64, 1000}) {
+  for (const size_t step : std::array<size_t, 6>{1, 2, 3, 7, 64, 1000}) {
     FrameReader reader;
     size_t frames = 0;
     for (size_t at = 0; at < bytes.size(); at += step) {
