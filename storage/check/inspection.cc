@@ -159,7 +159,7 @@ void Inspection::CompareHistory() {
 
 Status Inspection::ReadNode() {
   NodeMark mark;
-  const Status read = ReadNodeMark(directory_.node(), mark);
+  Status read = ReadNodeMark(directory_.node(), mark);
   if (read.code() == Status::Code::kNotFound) {
     report_.notes.push_back(read.text() + ": the next start makes the directory a new node");
     return Status::Ok();

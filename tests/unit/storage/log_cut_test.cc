@@ -1,4 +1,5 @@
 // The end of a log is cut off where it parts from the primary's.
+#include <atomic>
 #include <set>
 #include <thread>
 
@@ -197,14 +198,16 @@ TEST_F(LogCutTest, WhicheverCallFailsTheProcessIsStoppedAndAStartIsSound) {
       const auto disk = std::make_shared<CrashDisk>();
       RocksLogOptions options = SmallSegments();
       options.file_system = disk;
-      int fatal = 0;
+      std::atomic<int> fatal{0};
       options.fatal = [&](const Status&) { ++fatal; };
       Follow(options);
       disk->Plan(dir_ + "/db", {.call = call, .in = k});
       const bool cut = log_->CutTo(base_ + 1).ok();
-      const bool met = disk->FaultMet();
-      EXPECT_EQ(fatal, met && !cut ? 1 : 0);
       log_.reset();
+      // What the housekeeper does at the same time may meet it as well, and the cut then be whole.
+      const bool met = disk->FaultMet();
+      EXPECT_LE(fatal, met ? 1 : 0);
+      EXPECT_TRUE(cut || fatal == 1);
       ASSERT_NO_FATAL_FAILURE(Follow(SmallSegments()));
       EXPECT_GE(replayed_.last, base_ + 1);
       EXPECT_TRUE(!cut || replayed_.last == base_ + 1);
