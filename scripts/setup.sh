@@ -67,6 +67,8 @@ if [[ $with_tests == yes ]]; then
   need npm has_command npm
   need prometheus-redis-exporter has_command prometheus-redis-exporter
   need faketime has_command faketime
+  need iproute2 has_command ip
+  need nftables has_command nft
   need git has_command git
   need procps has_command ps
 fi

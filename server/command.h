@@ -34,7 +34,7 @@ struct CommandContext {
   Client* client;
   RespWriter reply;
   DbIndex db;
-  Instant now;
+  Instant now;  // by which the state is judged; the clock's is Shard::now()
   // Who asks, wherever the command runs.
   uint64_t client_id = 0;
 

@@ -12,6 +12,7 @@
 #include "protocol/inline_words.h"
 #include "protocol/words.h"
 #include "server/directives.h"
+#include "server/replication/control.h"
 #include "storage/base/parse_int.h"
 
 namespace holdfast {
@@ -170,6 +171,28 @@ std::string RedisOnlyWarning(const std::vector<std::string>& names) {
   return text;
 }
 
+Status CheckReplication(const Config& config) {
+  const auto& primary = config.replicaof;
+  const bool is_one = primary.size() == 2;
+  const bool leads =
+      is_one && EqualsIgnoreCase(primary[0], "no") && EqualsIgnoreCase(primary[1], "one");
+  NodeAddress address;
+  if (!leads && (!is_one || !ParseNodeAddress(primary[0] + ":" + primary[1], address))) {
+    return Status::Invalid("replicaof takes the primary's host and port, or 'no one'");
+  }
+  if (!leads && !config.appendonly) {
+    return Status::Invalid(
+        "a replica keeps its log: set appendonly to yes, or replicaof to no one");
+  }
+  const auto& members = config.sync_replicas;
+  if (members.size() == 1 && EqualsIgnoreCase(members[0], "none")) return Status::Ok();
+  for (const std::string& member : members) {
+    if (ParseNodeAddress(member, address)) continue;
+    return Status::Invalid("sync-replicas takes host:port of each replica, or 'none'");
+  }
+  return Status::Ok();
+}
+
 }  // namespace
 
 int64_t DefaultShards() { return std::clamp<int64_t>(std::thread::hardware_concurrency(), 1, 64); }
@@ -195,6 +218,7 @@ Status ParseConfigText(std::string_view name, std::string_view text, Config& con
 }
 
 Status CheckTogether(const Config& config) {
+  if (Status status = CheckReplication(config); !status.ok()) return status;
   if (config.port == 0 && config.unixsocket.empty()) {
     return Status::Invalid("port 0 and no unixsocket leave nothing to listen on; set one of them");
   }

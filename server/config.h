@@ -78,8 +78,13 @@ struct Config {
   int64_t backup_rate = 64 * kMiB;  // bytes a second, 0: no limit
 
   // Replication
-  std::string masterauth;  // empty: none. As requirepass
+  std::vector<std::string> replicaof = {"no", "one"};  // host and port of the primary
+  std::vector<std::string> sync_replicas = {"none"};   // "host:port" of each
+  int64_t sync_member_log_bytes = 1024 * kMiB;
+  int64_t replica_sync_interval = 5;  // milliseconds; 0: as appendfsync says
+  std::string masterauth;             // empty: none. As requirepass
   std::string masteruser;
+  bool replica_serve_stale_data = true;
   int64_t replica_priority = 100;  // 0: never promoted
   std::string replica_announce_ip;
   int64_t replica_announce_port = 0;  // 0: as it listens

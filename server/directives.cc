@@ -141,12 +141,32 @@ constexpr Directive kDirectives[] = {
      "Bytes a second that a backup writes at most, so that it does not crowd the log's syncs; 0 "
      "sets no limit."},
 
+    {kReplication, "replicaof", ListField{&Config::replicaof}, kStart, kPlain,
+     "Host and port of the primary that this server is a replica of; 'no one': it leads.",
+     "slaveof"},
+    {kReplication, "sync-replicas", ListField{&Config::sync_replicas}, kRunning, kPlain,
+     "Replicas, as host:port, on whose disks a change must be before it is acknowledged, so that "
+     "any of them may take over without a loss; 'none': nobody waits for a replica, and none may "
+     "take over."},
+    {kReplication, "sync-member-log-bytes",
+     MemoryField{&Config::sync_member_log_bytes, kMiB, kBytesMax}, kStart, kPlain,
+     "Log that is kept for replicas that are away or slow; who lacks more is sent the whole state "
+     "again."},
+    {kReplication, "replica-sync-interval", IntegerField{&Config::replica_sync_interval, 0, 1000},
+     kRunning, kPlain,
+     "While a replica is linked ordinary keys are synced every so many milliseconds, for it is "
+     "sent what is on disk; 0: as appendfsync says."},
     {kReplication, "masterauth", TextField{&Config::masterauth, TextField::Empty::kAllowed},
      kRunning, kSecret, "Password that a replica gives its primary; empty gives none."},
     {kReplication, "masteruser", TextField{&Config::masteruser, TextField::Empty::kAllowed},
      kRunning, kPlain, "User whose password that is; empty is the default user."},
     {kReplication, "replica-read-only", Always(kYes), kRunning, kPlain,
      "Replicas refuse writes; there is no other way.", "slave-read-only"},
+    {kReplication, "replica-serve-stale-data", YesNoField{&Config::replica_serve_stale_data},
+     kRunning, kPlain,
+     "Whether a replica answers while it does not hear its primary: 'no' refuses with MASTERDOWN "
+     "whatever tells of data, and PING.",
+     "slave-serve-stale-data"},
     {kReplication, "replica-priority", IntegerField{&Config::replica_priority, 0, kIntMax},
      kRunning, kPlain,
      "Which replica Sentinel promotes first: the one with the lowest number; 0 is never promoted.",

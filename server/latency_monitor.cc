@@ -28,6 +28,10 @@ constexpr Advice kAdvice[] = {
      "writes to that disk (INFO log: log_syncs_under_*), or use a faster one."},
     {LatencyEvent::kSweep,
      "Much fell due at once. Spread deadlines, or set latency-monitor-threshold higher."},
+    {LatencyEvent::kSyncMember,
+     "A member of the sync set took long to store what this server had on its disk, and gated "
+     "replies waited. INFO replication shows which (sync=yes, its offset behind); look at its disk "
+     "and at the network, or go on without it by SYNCSET REMOVE."},
 };
 
 }  // namespace

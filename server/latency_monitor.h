@@ -5,6 +5,7 @@
 //   log-sync      the log's sync to disk, for which gated replies wait
 //   snapshot      a turn's slice of a snapshot
 //   sweep         a turn's slice of what expires and of what is forgotten
+//   sync-member   what was durable here until it was on every member of the sync set
 //
 // One for the process: what is slow is rare, so a lock is cheap.
 #pragma once
@@ -22,9 +23,16 @@
 
 namespace holdfast {
 
-enum class LatencyEvent : uint8_t { kCommand, kFastCommand, kLogSync, kSnapshot, kSweep };
-inline constexpr std::array<std::string_view, 5> kLatencyEventNames = {
-    "command", "fast-command", "log-sync", "snapshot", "sweep"};
+enum class LatencyEvent : uint8_t {
+  kCommand,
+  kFastCommand,
+  kLogSync,
+  kSnapshot,
+  kSweep,
+  kSyncMember
+};
+inline constexpr std::array<std::string_view, 6> kLatencyEventNames = {
+    "command", "fast-command", "log-sync", "snapshot", "sweep", "sync-member"};
 
 struct LatencySample {
   int64_t unix_s;

@@ -18,6 +18,14 @@ constexpr std::string_view kAbandoned = "the start was abandoned";
 Loader::Loader(RocksLog& log, ServerState& server, std::vector<Shard*> shards, FinishFn finish)
     : log_(log), server_(server), shards_(std::move(shards)), finish_(std::move(finish)) {}
 
+Loader::Loader(RocksLog& log, ServerState& server, std::vector<Shard*> shards, Index up_to,
+               std::function<Status()> finish)
+    : log_(log),
+      server_(server),
+      shards_(std::move(shards)),
+      finish_([finish = std::move(finish)](const Replayed&) { return finish(); }),
+      again_up_to_(up_to) {}
+
 Loader::~Loader() {
   abandoned_ = true;
   if (thread_.joinable()) thread_.join();
@@ -120,21 +128,60 @@ Status Loader::LoadPartitions(Shard& shard, std::atomic<uint64_t>& rows) {
 }
 
 Status Loader::Load() {
-  Status abandoned = Status::Busy(std::string(kAbandoned));
-  const ReplayFn take = [&](Index index, std::string_view mutations) {
-    return abandoned_.load(std::memory_order_relaxed) ? abandoned : replay_->Take(index, mutations);
-  };
   if (Status status = LoadSnapshot(); !status.ok()) return status;
   Replayed replayed;
-  Status read = log_.Replay(log_.snapshots().current().cuts, take, replayed);
+  Status read = LoadLog(replayed);
+  if (read.ok() && !again_up_to_) read = TakeTail(replayed);
   // What cannot be applied lies before what could not be read.
   if (Status applied = replay_->Finish(); !applied.ok()) return applied;
   if (!read.ok()) return read;
-  if (abandoned_) return abandoned;
+  if (abandoned_) return Status::Busy(std::string(kAbandoned));
   const std::chrono::duration<double> took = Clock::now() - began_;
   LogNotice("DB loaded from log: {} records, {} changes, {:.3f} seconds", replayed.records,
             replay_->mutations(), took.count());
+  for (Shard* const shard : shards_) shard->NoteLoaded(applied_, replayed.server_time);
   return finish_(replayed);
+}
+
+Status Loader::Take(Index index, std::string_view mutations) {
+  if (abandoned_.load(std::memory_order_relaxed)) return Status::Busy(std::string(kAbandoned));
+  return replay_->Take(index, mutations);
+}
+
+// At a start it is not known before the end whose acks count. What is not known to be acked waits
+// here: it is no more than was written in the time of a sync.
+Status Loader::LoadLog(Replayed& replayed) {
+  const Cuts& cuts = log_.snapshots().current().cuts;
+  if (again_up_to_) {
+    applied_ = *again_up_to_;
+    return log_.ReplayAgain(cuts, applied_, [this](Index index, std::string_view mutations) {
+      return Take(index, mutations);
+    });
+  }
+  acked_ = log_.AckedOnDisk();
+  return log_.Replay(
+      cuts,
+      [this](Index index, std::string_view mutations) {
+        if (index <= acked_) return Take(index, mutations);
+        tail_.emplace_back(index, mutations);
+        return Status::Ok();
+      },
+      replayed);
+}
+
+// Alone in its sync set a node has acked what is on its disk. So has one that goes on from a
+// backup: a directory that never promised anything to another node.
+Status Loader::TakeTail(const Replayed& replayed) {
+  const auto tail = std::exchange(tail_, {});
+  const Group group = log_.epochs().group();
+  alone_ = group.Has(log_.node()) ? group.sync_set.size() == 1
+                                  : !log_.promise().IsToAnother(log_.node());
+  applied_ = alone_ ? replayed.last : std::min(acked_, replayed.last);
+  if (!alone_) return Status::Ok();
+  for (const auto& [index, mutations] : tail) {
+    if (Status status = Take(index, mutations); !status.ok()) return status;
+  }
+  return Status::Ok();
 }
 
 }  // namespace holdfast

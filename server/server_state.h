@@ -19,12 +19,14 @@
 #include "server/shared_config.h"
 #include "server/slow_log.h"
 #include "server/span_clock.h"
+#include "server/standing.h"
 #include "storage/base/server_time.h"
 #include "storage/log.h"
 
 namespace holdfast {
 
 class Backups;
+class ReplicationControl;
 class SnapshotRun;
 struct LogStats;
 
@@ -60,7 +62,7 @@ struct ServerState {
   std::atomic<bool> sweeps{true};  // DEBUG SET-ACTIVE-EXPIRE
 
   std::string run_id;          // 40 hex digits, of this process
-  std::string replication_id;  // kReplicationIdDigits, of the history
+  std::string replication_id;  // kReplicationIdDigits, of the history; set while no loop runs
   std::string executable;
   std::string config_file;
   std::atomic<UnixMs> started_at{};
@@ -69,6 +71,8 @@ struct ServerState {
   // A start still reads its log: the shards' keyspaces belong to the loader's threads. Whoever
   // reads false (acquire) has all that they did, and the clock as it will go on, before him.
   std::atomic<bool> loading{false};
+
+  Standing standing;
 
   std::atomic<uint64_t> last_client_id{0};
   // No hold is due before this instant: the restart grace, counted from the first command that is
@@ -86,6 +90,7 @@ struct ServerState {
   // What the shards are to take; null in a server that keeps nothing, and while one loads.
   std::atomic<SnapshotRun*> snapshots{nullptr};
   std::atomic<Backups*> backups{nullptr};  // likewise
+  std::atomic<ReplicationControl*> replication{nullptr};
 
   // Doors to what only the whole server has. Set before the shards start; any thread. A server that
   // keeps nothing has no log_stats.
@@ -102,5 +107,19 @@ struct ServerState {
     return sum;
   }
 };
+
+// How long ago a replica last showed all that its primary had acked, in ms: 0 where this server
+// leads, -1 if it never did.
+inline int64_t LagMs(const ServerState& server, UnixMs now) {
+  if (!server.standing.follows.load(std::memory_order_relaxed)) return 0;
+  const UnixMs shows_all_of = server.standing.shows_all_of.load(std::memory_order_relaxed);
+  return shows_all_of == kNever ? -1 : std::max<int64_t>(0, (now - shows_all_of).count());
+}
+
+// The one function that decides what is acked: durable here, and on whomever the group asks for.
+inline Index AckedIndex(const ServerState& server) {
+  const Index acked = server.standing.acked.load(std::memory_order_acquire);
+  return acked == Standing::kAlone ? server.log.Durable() : acked;
+}
 
 }  // namespace holdfast

@@ -1,7 +1,5 @@
 #include "storage/backup_mark.h"
 
-#include <cstring>
-
 #include "storage/base/bytes.h"
 #include "storage/sealed_row.h"
 
@@ -26,12 +24,11 @@ Status DecodeBackupMark(std::string_view row, BackupMark& out) {
   if (Status status = OpenRow(kWhat, kFormat, row, body); !status.ok()) return status;
   ByteReader reader(body);
   BackupMark mark;
-  const std::string_view history = reader.Bytes(mark.history.bytes.size());
+  mark.history = ReadId<History>(reader);
   mark.epoch = reader.Int<uint64_t>();
   mark.index = reader.Int<Index>();
   mark.server_time = FromUnixMs(reader.Int<int64_t>());
   if (!reader.AtEnd()) return DamagedRow(kWhat);
-  std::memcpy(mark.history.bytes.data(), history.data(), history.size());
   out = mark;
   return Status::Ok();
 }

@@ -110,12 +110,14 @@ Status Backups::Make(const BackupRequest& request, BackupJob& job) {
     // No snapshot may become the current one while the files are listed and copied: its mark would
     // come along without its rows, or they without it.
     const auto still = log_.snapshots().HoldCurrent();
-    status = directory->Make(log_.database(),
-                             {.history = log_.history().id,
-                              .epoch = log_.history().epoch,
-                              .index = log_.Durable(),
-                              .server_time = options_.now()},
-                             copied, job.made_);
+    status = log_.Installing()
+                 ? Status::Busy("a full sync is under way, so far there is nothing whole to copy")
+                 : directory->Make(log_.database(),
+                                   {.history = log_.history().id,
+                                    .epoch = log_.history().epoch,
+                                    .index = log_.Durable(),
+                                    .server_time = options_.now()},
+                                   copied, job.made_);
   }
   if (status.ok() && request.keep > 0) status = directory->Keep(request.keep);
   job.kept_ = directory->List().size();

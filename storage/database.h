@@ -2,7 +2,9 @@
 //
 //   "default"    meta: a few single rows, each with a format of its own
 //                  "history"    storage/history.h
+//                  "epochs"     storage/trimmed_epochs.h
 //                  "snapshot"   storage/snapshot_mark.h
+//                  "arriving"   storage/arriving_mark.h, only while a full sync comes in
 //   "log-<n>"    a segment of the log       storage/log_segments.h
 //   "snap-<n>"   the rows of a snapshot     storage/snapshot_store.h
 //   "cut-<n>"    only while the log's tail is being cut off    storage/check/cut_tail.h

@@ -57,6 +57,9 @@ struct Promise {
   bool leaving = false;
 
   bool operator==(const Promise&) const = default;
+
+  // To another node, by the one of this name. (That of a new directory is to nobody.)
+  bool IsToAnother(const NodeId& self) const { return primary != self && primary != NodeId{}; }
 };
 
 }  // namespace holdfast

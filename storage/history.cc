@@ -1,7 +1,5 @@
 #include "storage/history.h"
 
-#include <cstring>
-
 #include "storage/base/bytes.h"
 #include "storage/checksum.h"
 
@@ -35,14 +33,14 @@ std::string EncodeHistory(const History& history) {
 Status DecodeHistory(std::string_view bytes, History& out) {
   ByteReader reader(bytes);
   const auto format = reader.Int<uint32_t>();
-  const std::string_view id = reader.Bytes(16);
+  const auto id = ReadId<History>(reader);
   const auto seed = reader.Int<uint64_t>();
   const auto epoch = reader.Int<uint64_t>();
   const auto hash = reader.Int<uint64_t>();
   if (!reader.AtEnd() || format != kFormat || hash != Checksum(bytes.substr(0, kHashAt))) {
     return Status::Damaged("the history row is not one that I wrote");
   }
-  std::memcpy(out.id.bytes.data(), id.data(), id.size());
+  out.id = id;
   out.hash_seed.value = seed;
   out.epoch = epoch;
   return Status::Ok();

@@ -65,6 +65,16 @@ Epochs LogIdentity::epochs() const {
   return epochs_;
 }
 
+Epochs LogIdentity::EpochsUpTo(Index last) const {
+  const std::lock_guard lock(mutex_);
+  Epochs known = trimmed_;
+  // What the log tells of itself counts.
+  if (!epochs_.empty()) known.CutTo(epochs_.starts().front().first - 1);
+  for (const EpochStart& start : epochs_.starts()) known.Begin(start);
+  known.CutTo(last);
+  return known;
+}
+
 Epoch LogIdentity::last_epoch() const {
   const std::lock_guard lock(mutex_);
   return epochs_.last();
@@ -73,6 +83,16 @@ Epoch LogIdentity::last_epoch() const {
 Status LogIdentity::KeepPromise(const Promise& promise) {
   const std::lock_guard file_lock(file_mutex_);
   const NodeMark mark{.id = node(), .promise = promise};
+  if (Status status = WriteNodeMark(node_path_, mark); !status.ok()) return status;
+  const std::lock_guard lock(mutex_);
+  node_ = mark;
+  return Status::Ok();
+}
+
+Status LogIdentity::RenameNode() {
+  const std::lock_guard file_lock(file_mutex_);
+  NodeMark mark;
+  if (Status status = DrawId(mark.id); !status.ok()) return status;
   if (Status status = WriteNodeMark(node_path_, mark); !status.ok()) return status;
   const std::lock_guard lock(mutex_);
   node_ = mark;
@@ -111,6 +131,20 @@ void LogIdentity::CutEpochs(Index last) {
   epochs_.CutTo(last);
 }
 
+Status LogIdentity::Replace(const History& history, const Epochs& trimmed) {
+  const std::lock_guard file_lock(file_mutex_);
+  Status status = database_.WriteMeta(kHistoryKey, EncodeHistory(history));
+  if (status.ok()) {
+    status = database_.WriteMeta(kTrimmedEpochsKey, EncodeTrimmedEpochs(trimmed));
+  }
+  if (!status.ok()) return status;
+  const std::lock_guard lock(mutex_);
+  history_ = history;
+  trimmed_ = trimmed;
+  epochs_ = trimmed;
+  return Status::Ok();
+}
+
 Status LogIdentity::KeepEpochsBelow(Index first) {
   const std::lock_guard file_lock(file_mutex_);
   Epochs below = epochs();
@@ -123,8 +157,9 @@ Status LogIdentity::KeepEpochsBelow(Index first) {
   if (!status.ok()) return status;
   const std::lock_guard lock(mutex_);
   trimmed_ = std::move(below);
-  // Until the drop the log has them itself; afterwards only the last one is asked for.
-  epochs_.TrimTo(first);
+  // Until the drop the log has them itself; afterwards only that of the batch in front of it is
+  // asked for. The next row still tells of it: a crash before the next drop leaves this beginning.
+  epochs_.TrimTo(first - 1);
   return Status::Ok();
 }
 

@@ -3,9 +3,10 @@
 // history and the epochs are the data's and go with a backup, the node and its promise are the
 // directory's and do not.
 //
-//   meta row "history"   storage/history.h          raised before a batch of a higher epoch is
-//   written meta row "epochs"    storage/trimmed_epochs.h   before the opening of an epoch is
-//   trimmed file "node"          storage/node_mark.h        before a promise is given
+//   home                 format                     written before
+//   meta row "history"   storage/history.h          a batch of a higher epoch
+//   meta row "epochs"    storage/trimmed_epochs.h   the opening of an epoch is trimmed
+//   file "node"          storage/node_mark.h        a promise is given
 //
 // The table of epochs itself is read from the log's openings at a start.
 #pragma once
@@ -37,9 +38,14 @@ class LogIdentity {
   NodeId node() const;
   Promise promise() const;
   Epochs epochs() const;
+  // Those that began before, or at, `last`; also ones that began before the log does, as far as is
+  // known.
+  Epochs EpochsUpTo(Index last) const;
   Epoch last_epoch() const;
 
   Status KeepPromise(const Promise& promise);
+  // Draws another name for the directory, which has promised nothing.
+  Status RenameNode();
   // Before the first batch of `epoch` is written.
   Status RaiseEpoch(Epoch epoch);
   // What a replay found, what was appended, what was cut off.
@@ -48,6 +54,8 @@ class LogIdentity {
   // As storage/opening.h: a record that a primary sent, before it is appended.
   Status NoteRecord(const RecordView& record);
   void CutEpochs(Index last);
+  // Another node's, whose epochs are no longer in the log. The node stays what it is.
+  Status Replace(const History& history, const Epochs& trimmed);
   // Before anything below `first` is dropped.
   Status KeepEpochsBelow(Index first);
 

@@ -130,6 +130,20 @@ Status LogSegments::ReadRows(Segment& segment, const RowFn& fn) {
   return FromRocks("reading the log's segment " + segment.family.name(), row->status());
 }
 
+Status LogSegments::ReadLast(RecordHeader& out) const {
+  for (size_t left = segments_.size(); left > 0; --left) {
+    const Family& family = segments_[left - 1]->family;
+    const std::unique_ptr<rocksdb::Iterator> row(
+        database_.rocks().NewIterator(rocksdb::ReadOptions(), family.handle()));
+    row->SeekToLast();
+    if (row->Valid()) return DecodeRecordHeader(ViewOf(row->value()), out);
+    if (!row->status().ok()) {
+      return FromRocks("reading the log's segment " + family.name(), row->status());
+    }
+  }
+  return Status::NotFound("the log has no record");
+}
+
 void LogSegments::ChooseActive() {
   Invariant(HasSegments());
   active_ = segments_.back().get();
@@ -309,6 +323,11 @@ Status LogSegments::FlushSealed(Lock& lock) {
 
 Index LogSegments::FirstIndex() const { return segments_.front()->first; }
 
+Index LogSegments::First() const {
+  const std::lock_guard lock(mutex_);
+  return FirstIndex();
+}
+
 LogSegments::SegmentPtr LogSegments::SegmentOf(Index index) const {
   const std::lock_guard lock(mutex_);
   for (const SegmentPtr& segment : segments_) {
@@ -337,8 +356,7 @@ Status LogSegments::CanCutTo(Index last) const {
 // stays. So at no moment is anything missing in between.
 Status LogSegments::CutTo(Index last) {
   Lock lock(mutex_);
-  held_ = true;
-  rests_.wait(lock, [this] { return !works_; });
+  HoldHousekeeper(lock);
   Status status;
   while (status.ok() && (segments_.back()->first == 0 || segments_.back()->first > last)) {
     const SegmentPtr highest = segments_.back();
@@ -364,6 +382,36 @@ Status LogSegments::CutTo(Index last) {
   lock.unlock();
   wake_.notify_one();
   return status;
+}
+
+Status LogSegments::StartOver() {
+  Lock lock(mutex_);
+  HoldHousekeeper(lock);
+  auto fresh = std::make_shared<Segment>();
+  const uint64_t number = segments_.back()->family.number() + 1;
+  lock.unlock();
+  Status status = database_.Create(FamilyKind::kLog, number, fresh->family);
+  lock.lock();
+  if (status.ok()) {
+    active_ = fresh.get();
+    segments_.push_back(std::move(fresh));
+  }
+  while (status.ok() && segments_.front().get() != active_) {
+    const SegmentPtr lowest = std::move(segments_.front());
+    segments_.pop_front();
+    lock.unlock();
+    status = database_.Drop(lowest->family);
+    lock.lock();
+  }
+  durable_ = 0;
+  keep_from_ = 0;  // of other records
+  held_ = false;
+  return status;
+}
+
+void LogSegments::HoldHousekeeper(Lock& lock) {
+  held_ = true;
+  rests_.wait(lock, [this] { return !works_; });
 }
 
 Status LogSegments::FindBehind(const Family& family, Index last, uint64_t& bytes,
@@ -417,6 +465,23 @@ Status LogSegments::ReadBehind(Index after, uint64_t bytes_max,
     return FromRocks("reading the log's segment " + segment->family.name(), row->status());
   }
   return Status::Invalid("the log has no record that begins with batch " + std::to_string(next));
+}
+
+Status LogSegments::FindRecord(Index index, Span& out) const {
+  Status none = Status::NotFound("the log has no batch " + std::to_string(index));
+  const SegmentPtr segment = SegmentOf(index);
+  if (segment == nullptr) return none;
+  const std::unique_ptr<rocksdb::Iterator> row(
+      database_.rocks().NewIterator(rocksdb::ReadOptions(), segment->family.handle()));
+  row->SeekForPrev(LogRowKey(index));
+  if (!row->status().ok()) {
+    return FromRocks("reading the log's segment " + segment->family.name(), row->status());
+  }
+  if (!row->Valid()) return none;
+  RecordHeader header;
+  Status decoded = DecodeRecordHeader(ViewOf(row->value()), header);
+  if (decoded.ok()) out = {.first = header.first, .last = header.last()};
+  return decoded;
 }
 
 uint64_t LogSegments::Count() const {

@@ -71,13 +71,16 @@ class LogSegments {
   // The bytes of all the rows that ForEachRow will read, as far as the tables tell (0: they do
   // not). Before the first Append.
   uint64_t RowBytes() const;
+  // Of the last record. kNotFound: there is none. Before the first Append.
+  Status ReadLast(RecordHeader& out) const;
   void StartHousekeeper(Index durable);
 
-  // --- The log thread.
   struct Span {
     Index first;
     Index last;
   };
+
+  // --- The log thread.
   // With `sync` it is durable, with all before it, when it returns Ok.
   Status Append(const Span& span, std::string_view record, bool sync);
   // Makes all that was appended durable.
@@ -91,6 +94,9 @@ class LogSegments {
   // All records behind `last` are gone, durably, when it returns Ok; a crash meanwhile leaves more
   // of them, none missing in between. Requires: CanCutTo, all is durable.
   Status CutTo(Index last);
+  // No record is left, durably, when it returns Ok, and the next may begin with any index; a crash
+  // meanwhile leaves some, or two empty families. Requires: all is durable.
+  Status StartOver();
 
   // --- Any thread.
   // The records that begin behind `after`, in order, until they reach bytes_max (the first in any
@@ -98,7 +104,12 @@ class LogSegments {
   // trimmed. kInvalid: no record begins there.
   Status ReadBehind(Index after, uint64_t bytes_max, std::vector<SealedRecord>& out) const;
 
+  // Where the record begins and ends that holds the batch `index`. kNotFound: none does.
+  Status FindRecord(Index index, Span& out) const;
+
   void Trim(Index keep_from);
+  // Of the oldest batch that is still there; 0: there is none.
+  Index First() const;
   // Whoever `reader` is, batches from `first` on are kept for it.
   void Pin(const void* reader, Index first);
   void Unpin(const void* reader);
@@ -127,6 +138,7 @@ class LogSegments {
   // The housekeeper's; all called with `lock` held, which they give up while RocksDB works.
   using Lock = std::unique_lock<std::mutex>;
   void KeepHouse();
+  void HoldHousekeeper(Lock& lock);
   Status Work(Lock& lock);
   Status MakeNext(Lock& lock);
   Status DropLowest(Lock& lock);

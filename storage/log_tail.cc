@@ -36,6 +36,7 @@ void LogTail::Clear() {
   const std::lock_guard lock(mutex_);
   records_.clear();
   bytes_ = 0;
+  written_ = 0;  // the log goes on below where it was
 }
 
 void LogTail::Attach(Waker* waker) {

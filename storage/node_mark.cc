@@ -1,7 +1,5 @@
 #include "storage/node_mark.h"
 
-#include <cstring>
-
 #include "storage/base/bytes.h"
 #include "storage/data_directory.h"
 #include "storage/sealed_row.h"
@@ -13,11 +11,6 @@ constexpr std::string_view kFormat = "HFN1";
 constexpr std::string_view kThing = "node";
 // More than any version's mark has.
 constexpr size_t kFileBytesMax = 4096;
-
-void ReadId(ByteReader& reader, NodeId& out) {
-  const std::string_view bytes = reader.Bytes(out.bytes.size());
-  std::memcpy(out.bytes.data(), bytes.data(), bytes.size());
-}
 
 }  // namespace
 
@@ -34,9 +27,9 @@ Status DecodeNodeMark(std::string_view bytes, NodeMark& out) {
   if (Status status = OpenRow(kThing, kFormat, bytes, body); !status.ok()) return status;
   ByteReader reader(body);
   NodeMark mark;
-  ReadId(reader, mark.id);
+  mark.id = ReadId<NodeOfGroup>(reader);
   mark.promise.epoch = reader.Int<uint64_t>();
-  ReadId(reader, mark.promise.primary);
+  mark.promise.primary = ReadId<NodeOfGroup>(reader);
   const auto leaving = reader.Int<uint8_t>();
   mark.promise.leaving = leaving == 1;
   if (!reader.AtEnd() || leaving > 1) return DamagedRow(kThing);

@@ -1,7 +1,6 @@
 #include "storage/record.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "storage/base/bytes.h"
 #include "storage/base/invariant.h"
@@ -77,7 +76,7 @@ Status DecodeRecordHeader(std::string_view bytes, RecordHeader& out) {
   RecordHeader header;
   header.count = reader.Int<uint32_t>();
   header.length = reader.Int<uint64_t>();
-  std::memcpy(header.history.bytes.data(), reader.Bytes(16).data(), 16);
+  header.history = ReadId<History>(reader);
   header.epoch = reader.Int<uint64_t>();
   header.first = reader.Int<Index>();
   header.acked = reader.Int<Index>();

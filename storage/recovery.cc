@@ -32,10 +32,12 @@ std::string_view WithoutRemedy(std::string_view text) {
   return text.substr(0, text.find(kRefusing));
 }
 
-Recovery::Recovery(const History& history, Epochs trimmed, const Cuts& cuts, const ReplayFn& fn)
+Recovery::Recovery(const History& history, Epochs trimmed, const Cuts& cuts, const ReplayFn& fn,
+                   Index up_to)
     : history_(history),
       cuts_(cuts),
       fn_(fn),
+      up_to_(up_to),
       oldest_cut_(*std::min_element(cuts.begin(), cuts.end())),
       newest_cut_(*std::max_element(cuts.begin(), cuts.end())),
       epochs_(std::move(trimmed)) {}
@@ -90,6 +92,7 @@ Status Recovery::PassOnBatches() {
   if (IsOpening(record_.batches.front().mutations)) return Status::Ok();
   Index index = record_.header.first;
   for (const BatchView& batch : record_.batches) {
+    if (index > up_to_) break;
     if (Status status = PassOn(index, batch.mutations); !status.ok()) return status;
     ++index;
   }

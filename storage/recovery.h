@@ -20,11 +20,14 @@ Status RefuseAsDamaged(std::string_view where, std::string_view what);
 // The first two of the three; any other text as it is.
 std::string_view WithoutRemedy(std::string_view text);
 
+inline constexpr Index kWholeLog = ~Index{0};
+
 class Recovery {
  public:
   // `trimmed`: the epochs that began before the log's first record (and others: they do not count).
-  // `cuts` and `fn` must outlive it.
-  Recovery(const History& history, Epochs trimmed, const Cuts& cuts, const ReplayFn& fn);
+  // Batches behind `up_to` are checked, and not passed on. `cuts` and `fn` must outlive it.
+  Recovery(const History& history, Epochs trimmed, const Cuts& cuts, const ReplayFn& fn,
+           Index up_to = kWholeLog);
 
   // The next record. kDamaged, naming the index, or what `fn` returned.
   Status Take(std::string_view record);
@@ -45,6 +48,7 @@ class Recovery {
   const History history_;
   const Cuts& cuts_;
   const ReplayFn& fn_;
+  const Index up_to_;
   Index oldest_cut_;
   Index newest_cut_;
   Epochs epochs_;

@@ -2,47 +2,25 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <filesystem>
-#include <mutex>
-#include <optional>
 #include <system_error>
-#include <thread>
 #include <utility>
-#include <vector>
 
 #include "storage/base/invariant.h"
-#include "storage/data_directory.h"
-#include "storage/database.h"
-#include "storage/disk_space.h"
-#include "storage/log_identity.h"
-#include "storage/log_queue.h"
-#include "storage/log_reader.h"
-#include "storage/log_segments.h"
-#include "storage/log_tail.h"
-#include "storage/recovery.h"
-#include "storage/snapshot_store.h"
-#include "storage/sync_schedule.h"
-#include "storage/witness.h"
-#include "storage/witness_writer.h"
+#include "storage/rocks_log_impl.h"
 
 namespace holdfast {
 namespace {
-
-using Clock = LogQueue::Clock;
 
 // After a write, batches that nobody waits for may gather this long: a kill -9 loses no more than
 // that, and a stream of small turns does not cost a thread's wake each.
 constexpr auto kGather = std::chrono::milliseconds(2);
 
-// For readers: a second or so of a busy log.
-constexpr uint64_t kTailBytes = uint64_t{8} << 20;
-
 constexpr std::array<uint64_t, 7> kSyncBoundsUs = {100, 300, 1000, 3000, 10'000, 30'000, 100'000};
+static_assert(kSyncBoundsUs.size() + 1 == std::tuple_size_v<decltype(LogStats::sync_histogram)>);
 
-// Written by one thread alone (the log's, or Replay's), read by anybody.
-using Counter = std::atomic<uint64_t>;
-void Add(Counter& counter, uint64_t n) {
+// A counter has one writer.
+void Add(std::atomic<uint64_t>& counter, uint64_t n) {
   counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
 }
 
@@ -52,84 +30,6 @@ bool Exists(const std::string& path) {
 }
 
 }  // namespace
-
-struct RocksLog::Impl {
-  explicit Impl(const RocksLogOptions& opts)
-      : options(opts),
-        queue(opts.queue_bytes_max),
-        space(opts.directory, opts.disk_reserve_bytes),
-        schedule(opts.stock_sync, opts.ordinary_sync) {}
-  ~Impl();
-
-  // Open.
-  Status OpenAll();
-  Status OpenWitness();
-  Status OpenDatabase();
-  Status OpenHistory();
-  Status BeginHistory();
-
-  Status AwaitDurable(Index index);
-
-  // Cutting.
-  Status CanCutTo(Index last);
-  Status CutTo(const LogPlace& last);
-
-  // The log thread.
-  void Run();
-  bool WriteTaken(LogQueue::Taken& taken);
-  Status Append(LogQueue::Taken& taken, bool sync);
-  RecordHeader HeaderOf(const LogQueue::Queued& queued, Index first) const;
-  Status AppendRecord(const RecordHeader& header, std::string_view sealed, bool sync);
-  template <typename Call>
-  Status TimedSync(Call call);
-  void Publish();
-  void WakeAll();
-
-  // Any thread.
-  void Die(const Status& status);
-
-  const RocksLogOptions options;
-  DataDirectory directory;
-  Witness witness;
-  WitnessMark witness_mark;
-  uint64_t bytes_to_replay = 0;
-  Counter bytes_replayed{0};
-  Replayed replayed;
-  LogQueue queue;
-  DiskSpace space;
-  std::vector<Waker*> wakers;
-  SyncSchedule schedule;
-  std::atomic<bool> dead{false};
-  std::atomic<Index> durable{0};
-  bool alone = false;  // set before the first push: what is durable here is acked
-  std::atomic<Index> acked{0};
-
-  LogTail tail{kTailBytes};
-
-  // Whoever has it has the log's end: the log thread while it writes what it took, or a cut.
-  std::mutex end_mutex;
-  // Under it.
-  LogPlace written;
-  UnixMs written_time = kNever;
-  Epoch raised = 0;  // the history row's
-
-  // The log thread's own.
-  Clock::time_point gather_until{};
-
-  Counter records{0}, batches{0}, bytes{0}, syncs{0}, sync_last_us{0};
-  std::array<Counter, kSyncBoundsUs.size() + 1> sync_histogram{};
-
-  std::mutex flush_mutex;  // nothing under it: it orders Publish and Die with the waiting Flush
-  std::condition_variable flushed;
-
-  // Destroyed first: their threads use what stands above.
-  std::unique_ptr<Database> database;
-  std::unique_ptr<LogIdentity> identity;
-  std::unique_ptr<SnapshotStore> snapshots;
-  std::unique_ptr<LogSegments> segments;
-  std::optional<WitnessWriter> witness_writer;
-  std::thread thread;
-};
 
 RocksLog::Impl::~Impl() {
   queue.Stop();
@@ -169,6 +69,7 @@ Status RocksLog::Impl::OpenDatabase() {
                                   .fatal = fatal},
                                  database);
   if (!status.ok()) return status;
+  if (status = BeginAnewIfArriving(); !status.ok()) return status;
   identity = std::make_unique<LogIdentity>(*database, directory.node());
   const auto before_drop = [this](Index first) { return identity->KeepEpochsBelow(first); };
   status = LogSegments::Open(*database,
@@ -208,7 +109,18 @@ Status RocksLog::Impl::OpenAll() {
   if (Status status = OpenWitness(); !status.ok()) return status;
   if (Status status = OpenDatabase(); !status.ok()) return status;
   bytes_to_replay = segments->RowBytes();
-  return OpenHistory();
+  if (Status status = OpenHistory(); !status.ok()) return status;
+  return ReadAcked();
+}
+
+// What is in the snapshot is acked. A last record that is no record is for Replay to refuse.
+Status RocksLog::Impl::ReadAcked() {
+  acked_on_disk = *std::ranges::max_element(snapshots->current().cuts);
+  RecordHeader last;
+  Status read = segments->ReadLast(last);
+  if (read.ok()) acked_on_disk = std::max(acked_on_disk, last.acked);
+  const bool none = read.code() == Status::Code::kNotFound;
+  return none || read.code() == Status::Code::kDamaged ? Status::Ok() : read;
 }
 
 Status RocksLog::Open(const RocksLogOptions& options, std::unique_ptr<RocksLog>& out) {
@@ -222,9 +134,15 @@ Status RocksLog::Open(const RocksLogOptions& options, std::unique_ptr<RocksLog>&
 RocksLog::RocksLog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 RocksLog::~RocksLog() = default;
 
+Index RocksLog::AckedOnDisk() const { return impl_->acked_on_disk; }
+
 Status RocksLog::Replay(const Cuts& cuts, const ReplayFn& fn, Replayed& out) {
+  return Replay(cuts, kWholeLog, fn, out);
+}
+
+Status RocksLog::Replay(const Cuts& cuts, Index up_to, const ReplayFn& fn, Replayed& out) {
   Impl& log = *impl_;
-  Recovery recovery(log.identity->history(), log.identity->epochs(), cuts, fn);
+  Recovery recovery(log.identity->history(), log.identity->epochs(), cuts, fn, up_to);
   const auto take = [&](std::string_view record) {
     Status status = recovery.Take(record);
     if (status.ok()) Add(log.bytes_replayed, record.size());
@@ -286,81 +204,6 @@ Status RocksLog::Start(UnixMs now) {
                                   now);
   if (status = impl_->AwaitDurable(opening); !status.ok()) return status;
   return impl_->witness_writer->WriteNow();
-}
-
-// ---- as a node of a group
-
-Status RocksLog::KeepPromise(const Promise& promise) {
-  return impl_->identity->KeepPromise(promise);
-}
-
-// The log thread makes the epoch durable before it writes the batch.
-Index RocksLog::OpenEpoch(Epoch epoch, Group group, UnixMs now) {
-  LogIdentity& identity = *impl_->identity;
-  Invariant(identity.promise().epoch == epoch);
-  Invariant(identity.promise().primary == identity.node());
-  const Index index = impl_->queue.OpenEpoch(epoch, group, now);
-  identity.NoteEpoch({.epoch = epoch, .first = index, .group = std::move(group)});
-  return index;
-}
-
-void RocksLog::Follow() { impl_->queue.Follow(); }
-
-void RocksLog::NoteAcked(Index acked) { impl_->acked.store(acked, std::memory_order_relaxed); }
-
-std::unique_ptr<LogReader> RocksLog::ReadBehind(Index after, Waker* waker) {
-  return std::make_unique<LogReader>(*impl_->segments, impl_->tail, after, waker);
-}
-
-Status RocksLog::Store(std::shared_ptr<const std::string> record) {
-  SealedRecord sealed{.bytes = std::move(record)};
-  const Status decoded = DecodeRecordHeader(*sealed.bytes, sealed.header);
-  Invariant(decoded.ok());
-  LogIdentity& identity = *impl_->identity;
-  if (sealed.header.epoch != identity.last_epoch()) {
-    RecordView view;
-    if (Status status = DecodeRecord(*sealed.bytes, view); !status.ok()) return status;
-    if (Status status = identity.NoteRecord(view); !status.ok()) return status;
-  }
-  impl_->queue.Store(std::move(sealed));
-  return Status::Ok();
-}
-
-Status RocksLog::CutTo(Index last) {
-  Impl& log = *impl_;
-  Invariant(last <= LastPushed());
-  RequestSync(LastPushed());
-  if (Status status = log.AwaitDurable(LastPushed()); !status.ok()) return status;
-  const std::lock_guard lock(log.end_mutex);
-  if (last == log.written.index) return Status::Ok();
-  if (Status status = log.CanCutTo(last); !status.ok()) return status;
-  Status status = log.CutTo({.epoch = log.identity->epochs().At(last), .index = last});
-  // Half of a cut is a log that nobody knows the end of.
-  if (!status.ok()) log.Die(status);
-  return status;
-}
-
-Status RocksLog::Impl::CanCutTo(Index last) {
-  {
-    const auto still = snapshots->HoldCurrent();
-    const Index needed = *std::ranges::max_element(snapshots->current().cuts);
-    if (last < needed) {
-      return Status::Invalid("the snapshot needs the log up to index " + std::to_string(needed));
-    }
-  }
-  return segments->CanCutTo(last);
-}
-
-// The witness first, in both slots: a start refuses a log that ends before it.
-Status RocksLog::Impl::CutTo(const LogPlace& last) {
-  if (Status status = witness_writer->Lower(last); !status.ok()) return status;
-  if (Status status = segments->CutTo(last.index); !status.ok()) return status;
-  identity->CutEpochs(last.index);
-  tail.Clear();
-  written = last;
-  durable.store(last.index, std::memory_order_release);
-  queue.StartAfter(last);
-  return Status::Ok();
 }
 
 Status RocksLog::Impl::AwaitDurable(Index index) {
@@ -467,7 +310,7 @@ Status RocksLog::Impl::AppendRecord(const RecordHeader& header, std::string_view
   space.Wrote(sealed.size());
   written = {.epoch = header.epoch, .index = span.last};
   written_time = std::max(written_time, header.server_time);
-  tail.Written(span.last);
+  if (tail.has_readers()) tail.Written(span.last);
   return Status::Ok();
 }
 

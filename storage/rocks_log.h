@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,9 @@ namespace holdfast {
 class Database;
 class LogReader;
 class SnapshotStore;
+class StateReader;
+struct StateHead;
+struct StatePlace;
 
 struct RocksLogOptions {
   std::string directory;
@@ -98,6 +102,13 @@ class RocksLog final : public Log {
   // returned first. When it returns Ok, everything replayed is durable: also what a killed process
   // had written but not synced.
   Status Replay(const Cuts& cuts, const ReplayFn& fn, Replayed& out);
+  // As that, and all of it is checked and told of in `out`, but no batch behind `up_to` is handed
+  // over: a node whose group may not have acked all that its disk holds loads what is acked.
+  // Requires: no cut lies behind `up_to`.
+  Status Replay(const Cuts& cuts, Index up_to, const ReplayFn& fn, Replayed& out);
+  // After Open. What the last record tells to be acked, or the newest cut, if that is more: the
+  // whole group has everything up to here. 0: nothing is known.
+  Index AckedOnDisk() const;
   // Any thread. What the records take that Replay reads, and those that it has read so far.
   uint64_t BytesToReplay() const;
   uint64_t BytesReplayed() const;
@@ -114,6 +125,9 @@ class RocksLog final : public Log {
   Status StartFollowing();
   // Durable when it returns Ok; otherwise either. Blocks.
   Status KeepPromise(const Promise& promise);
+  // This directory takes another's history, in which it has promised nothing: it gets a name of its
+  // own there. As KeepPromise.
+  Status BecomeAnotherNode();
   // A record as its primary sealed it, every byte of it checked: it is written as it is, and
   // synced; LastPushed() and Durable() tell. kDamaged, and nothing was done: it begins an epoch and
   // does not fit what is in front of it. Requires: following; it begins behind LastPushed().
@@ -132,8 +146,44 @@ class RocksLog final : public Log {
   // Any thread. Acked by the whole group, up to here: records that are sealed from now on say so.
   // (After Start, by this node alone, what is durable is acked.)
   void NoteAcked(Index acked);
+  // Any thread, after a start. Of the oldest batch that was not trimmed; 0: there is none.
+  Index FirstIndex() const;
   // Any thread, after a start.
   std::unique_ptr<LogReader> ReadBehind(Index after, Waker* waker);
+  // Any thread, after a start. The current snapshot, and where the log goes on behind it. kBusy:
+  // Installing().
+  Status ReadState(std::unique_ptr<StateReader>& out);
+  // What Replay would hand over to a node that started now: for shards that are to be loaded anew.
+  // Of the log that is durable, and with the same checks. Requires: following, no cut lies behind
+  // `up_to`; nobody takes a snapshot.
+  Status ReplayAgain(const Cuts& cuts, Index up_to, const ReplayFn& fn);
+
+  // ---- another node's state in the place of this one's: a full sync. Owner as above; following.
+  //
+  //   BeginInstall  InstallRows...  FinishInstall  Store...  CompleteInstall
+  //                                                  '- the log up to the newest cut
+  //
+  // Each blocks, and is durable when it returns Ok. From the first to the last, Installing() is
+  // true: nobody takes a snapshot or leads, and a start after a crash begins anew, with an empty
+  // log of a new history; the node and its promise stay. BeginInstall may come again at any time.
+
+  // What was here is given up, the snapshot too: LastPushed() is 0. Waits until a backup that is
+  // being made is done. kDamaged, and nothing was done: no node's state begins so.
+  Status BeginInstall(const StateHead& head);
+  // Instead of BeginInstall: rows of that very state are here since, up to the place that it
+  // returns, and those behind it are still to come. Nothing: there are none to go on from.
+  std::optional<StatePlace> GoOnInstalling(const StateHead& head);
+  // As StateReader::Read gave them. kDamaged: these are no such rows; begin again.
+  Status InstallRows(std::string_view packed);
+  // History, epochs and snapshot are the other node's, and the log is empty behind head.last.
+  // kDamaged: rows are missing; begin again.
+  Status FinishInstall();
+  // It is a directory like any other. kInvalid: the log is not durable up to the newest cut.
+  Status CompleteInstall();
+  // Any thread.
+  bool Installing() const;
+  // After Open. A full sync was under way when the process ended: this is the empty log.
+  bool BeganAnew() const;
 
   // ----
 

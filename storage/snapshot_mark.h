@@ -15,6 +15,8 @@
 
 namespace holdfast {
 
+inline constexpr std::string_view kSnapshotKey = "snapshot";
+
 struct SnapshotMark {
   uint64_t number = 0;  // of its family; 0: there is none
   Cuts cuts{};

@@ -8,34 +8,10 @@
 #include "storage/base/invariant.h"
 #include "storage/database.h"
 #include "storage/recovery.h"
+#include "storage/snapshot_cursor.h"
 #include "storage/snapshot_tables.h"
 
 namespace holdfast {
-namespace {
-
-constexpr std::string_view kMarkKey = "snapshot";
-
-// Enough of a key to find its row by: partition, database, slot and what follows.
-constexpr size_t kKeyBytesShown = 24;
-
-rocksdb::ReadOptions Checked() {
-  rocksdb::ReadOptions options;
-  options.verify_checksums = true;
-  return options;
-}
-
-}  // namespace
-
-std::string PlaceOfSnapshotRow(uint64_t number, std::string_view key) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string place = Family::NameOf(FamilyKind::kSnapshot, number) + ", the row under the key ";
-  for (const char byte : key.substr(0, kKeyBytesShown)) {
-    const auto value = static_cast<unsigned char>(byte);
-    place += kDigits[value >> 4];
-    place += kDigits[value & 15];
-  }
-  return key.size() > kKeyBytesShown ? place + "..." : place;
-}
 
 struct SnapshotStore::Impl {
   Status ReadMark();
@@ -48,7 +24,7 @@ struct SnapshotStore::Impl {
   SnapshotMark mark{};
   Family current{};
   // Until Start: keeps the current tables open while partition after partition is read.
-  std::unique_ptr<rocksdb::Iterator> open_tables{};
+  std::unique_ptr<SnapshotCursor> open_tables{};
   std::vector<Family> orphans{};
   size_t removed_orphans = 0;
   uint64_t last_number = 0;
@@ -74,7 +50,7 @@ Status SnapshotStore::Open(Database& database, SnapshotStoreOptions options,
 
 Status SnapshotStore::Impl::ReadMark() {
   std::string row;
-  Status read = database.ReadMeta(kMarkKey, row);
+  Status read = database.ReadMeta(kSnapshotKey, row);
   if (read.code() == Status::Code::kNotFound) return Status::Ok();
   if (!read.ok()) return read;
   Status status = DecodeSnapshotMark(row, mark);
@@ -97,7 +73,7 @@ Status SnapshotStore::Impl::Adopt(std::vector<Family> families) {
         database.path(),
         "the snapshot " + Family::NameOf(FamilyKind::kSnapshot, mark.number) + " is missing");
   }
-  open_tables.reset(database.rocks().NewIterator(Checked(), current.handle()));
+  open_tables = std::make_unique<SnapshotCursor>(database, current, std::nullopt);
   return Status::Ok();
 }
 
@@ -105,23 +81,18 @@ Status SnapshotStore::ForEachRow(Partition partition, const RowFn& fn) const {
   const Impl& store = *impl_;
   Invariant(partition < kPartitions);
   if (!store.current) return Status::Ok();
-  const std::string first(1, static_cast<char>(partition));
-  const std::string behind(1, static_cast<char>(partition + 1));
-  const rocksdb::Slice bound = SliceOf(behind);
-  rocksdb::ReadOptions options = Checked();
-  options.iterate_upper_bound = &bound;
-  const std::unique_ptr<rocksdb::Iterator> row(
-      store.database.rocks().NewIterator(options, store.current.handle()));
-  for (row->Seek(SliceOf(first)); row->Valid(); row->Next()) {
-    const std::string_view key = ViewOf(row->key());
-    std::string_view value;
-    if (Status status = OpenSnapshotRow(key, ViewOf(row->value()), value); !status.ok()) {
-      return RefuseAsDamaged(PlaceOfSnapshotRow(store.current.number(), key), status.text());
-    }
-    if (Status status = fn(key, value); !status.ok()) return status;
+  SnapshotCursor cursor(store.database, store.current, partition);
+  for (SnapshotRow row;;) {
+    if (Status status = cursor.Next(row); !status.ok()) return status;
+    if (row.key.empty()) return Status::Ok();
+    if (Status status = fn(row.key, row.value); !status.ok()) return status;
   }
-  return FromRocks(store.current.name() + ", partition " + std::to_string(partition),
-                   row->status());
+}
+
+std::unique_ptr<SnapshotCursor> SnapshotStore::ReadCurrent() const {
+  const Impl& store = *impl_;
+  if (!store.current) return nullptr;
+  return std::make_unique<SnapshotCursor>(store.database, store.current, std::nullopt);
 }
 
 Status SnapshotStore::CheckCount(uint64_t rows) const {
@@ -170,7 +141,7 @@ Status SnapshotStore::Finish(SnapshotMark mark) {
   mark.rows = store.tables->rows();
   mark.bytes = store.tables->bytes();
   // Behind this write a start loads the new snapshot, before it the old one.
-  Status status = store.Told(store.database.WriteMeta(kMarkKey, EncodeSnapshotMark(mark)));
+  Status status = store.Told(store.database.WriteMeta(kSnapshotKey, EncodeSnapshotMark(mark)));
   if (!status.ok()) return status;
   store.mark = mark;
   store.tables.reset();
@@ -189,6 +160,19 @@ Status SnapshotStore::Abandon() {
   store.tables.reset();
   const Family unfinished = std::move(store.unfinished);
   return status.ok() ? store.Told(store.database.Drop(unfinished)) : status;
+}
+
+Status SnapshotStore::Clear() {
+  Impl& store = *impl_;
+  if (store.tables) {
+    if (Status status = Abandon(); !status.ok()) return status;
+  }
+  const auto still = HoldCurrent();
+  if (!store.current) return Status::Ok();
+  store.mark = {};
+  const Family previous = std::move(store.current);
+  Status status = store.Told(store.database.DeleteMeta(kSnapshotKey));
+  return status.ok() ? store.Told(store.database.Drop(previous)) : status;
 }
 
 Status SnapshotStore::Impl::Told(Status status) const {

@@ -29,6 +29,7 @@
 namespace holdfast {
 
 class Database;
+class SnapshotCursor;
 
 struct SnapshotStoreOptions {
   uint64_t run_bytes;  // of rows that gather in memory before they become a table
@@ -43,10 +44,10 @@ class SnapshotStore {
                      std::unique_ptr<SnapshotStore>& out);
   ~SnapshotStore();
 
-  // --- At a start.
+  // --- At a start; and later by whoever holds the current one, or knows that none is being
+  // finished.
 
-  // The snapshot that a start loads; number 0: there is none. After Start it is the writing
-  // thread's alone, and moves with each Finish.
+  // The snapshot that a start loads; number 0: there is none. It moves with each Finish.
   const SnapshotMark& current() const;
 
   // Any thread, several at once. The rows of one partition in the order of their keys; ends with
@@ -58,7 +59,10 @@ class SnapshotStore {
   // kDamaged unless `rows`, found over all partitions, are as many as were written.
   Status CheckCount(uint64_t rows) const;
 
-  // Once, after the last ForEachRow and a replay that found nothing missing: removes what
+  // All rows, also when it is no longer the current one. Null: there is none.
+  std::unique_ptr<SnapshotCursor> ReadCurrent() const;
+
+  // Once, after the start's last ForEachRow and a replay that found nothing missing: removes what
   // unfinished snapshots left.
   Status Start();
   // How many that were.
@@ -75,6 +79,8 @@ class SnapshotStore {
   Status Finish(SnapshotMark mark);
   // Drops the unfinished one.
   Status Abandon();
+  // Drops the unfinished one, if any, and the current one: there is none when it returns Ok.
+  Status Clear();
 
   // Any thread. While it is held, no snapshot becomes the current one: Finish waits.
   std::unique_lock<std::mutex> HoldCurrent();
@@ -84,8 +90,5 @@ class SnapshotStore {
   explicit SnapshotStore(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
-
-// "snap-3, the row under the key 2a0001...".
-std::string PlaceOfSnapshotRow(uint64_t number, std::string_view key);
 
 }  // namespace holdfast

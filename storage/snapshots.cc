@@ -10,7 +10,7 @@
 namespace holdfast {
 namespace {
 
-// How often the durable index is looked at while only the cuts' sync is missing, and the operator
+// How often the acked index is looked at while only the cuts' ack is missing, and the operator
 // told how far a snapshot is.
 constexpr auto kLookEvery = std::chrono::milliseconds(2);
 constexpr auto kTellEvery = std::chrono::seconds(1);
@@ -193,7 +193,7 @@ bool Snapshots::WriteQueued(Lock& lock) {
 
 bool Snapshots::AwaitCuts(Lock& lock) {
   log_.RequestSync(*std::ranges::max_element(cuts_));
-  while (!AreAcked(cuts_, log_.Durable())) {
+  while (!AreAcked(cuts_, options_.acked())) {
     if (wake_.wait_for(lock, kLookEvery, [this] { return stop_; })) return false;
   }
   return true;

@@ -29,7 +29,8 @@ namespace holdfast {
 class Snapshots final : public SnapshotRun {
  public:
   struct Options {
-    std::function<UnixMs()> now;  // the server's clock; any thread
+    std::function<UnixMs()> now;   // the server's clock; any thread
+    std::function<Index()> acked;  // batches up to here; any thread
     // Told on the snapshots' thread, a line each; for the operator.
     std::function<void(const std::string&)> tell;
     uint64_t queue_bytes_max = uint64_t{8} << 20;

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <optional>
 
 #include <fcntl.h>
@@ -40,7 +39,7 @@ std::optional<WitnessSlot> DecodeSlot(std::string_view bytes) {
   const auto format = reader.Int<uint32_t>();
   WitnessSlot slot;
   slot.sequence = reader.Int<uint64_t>();
-  const std::string_view history = reader.Bytes(16);
+  slot.mark.history = ReadId<History>(reader);
   slot.mark.epoch = reader.Int<uint64_t>();
   slot.mark.index = reader.Int<Index>();
   slot.mark.server_time = FromUnixMs(reader.Int<int64_t>());
@@ -48,7 +47,6 @@ std::optional<WitnessSlot> DecodeSlot(std::string_view bytes) {
   if (!reader.AtEnd() || format != kFormat || hash != Checksum(bytes.substr(0, kHashAt))) {
     return std::nullopt;
   }
-  std::memcpy(slot.mark.history.bytes.data(), history.data(), history.size());
   return slot;
 }
 

@@ -89,6 +89,20 @@ Status WitnessWriter::Lower(const LogPlace& place) {
     noted_.epoch = mark.epoch;
     noted_.index = mark.index;
   }
+  return WriteBoth(mark);
+}
+
+Status WitnessWriter::Replace(WitnessMark mark) {
+  const std::lock_guard file_lock(file_mutex_);
+  mark.server_time = std::max(mark.server_time, on_disk_.server_time);
+  {
+    const std::lock_guard lock(mutex_);
+    noted_ = mark;
+  }
+  return WriteBoth(mark);
+}
+
+Status WitnessWriter::WriteBoth(const WitnessMark& mark) {
   if (Status status = Write(mark); !status.ok()) return status;
   return Write(mark);
 }

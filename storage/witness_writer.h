@@ -41,6 +41,8 @@ class WitnessWriter {
   // The log thread, or whoever holds it up: both slots claim no more than `place` when it returns
   // Ok.
   Status Lower(const LogPlace& place);
+  // As that: both slots are of another history, and tell of its log. Time does not go back.
+  Status Replace(WitnessMark mark);
   // Any thread. What the file says.
   Index written() const { return written_.load(std::memory_order_relaxed); }
 
@@ -49,7 +51,9 @@ class WitnessWriter {
 
   void Run();
   Status WriteIfNews(bool time_is_news);
-  Status Write(const WitnessMark& mark);  // requires: file_mutex_ is held
+  // These require: file_mutex_ is held.
+  Status Write(const WitnessMark& mark);
+  Status WriteBoth(const WitnessMark& mark);
 
   Witness& witness_;
   DiskSpace& space_;

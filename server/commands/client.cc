@@ -122,7 +122,7 @@ void CmdClientList(CommandContext& ctx, Args args) {
   const ListFilter filter = ParseListFilter(args.subspan(2));
   if (!filter.error.empty()) return ctx.reply.Error(filter.error);
   for (const auto& [id, client] : ctx.router.clients()) {
-    if (filter.Lets(*client)) ctx.reply.Raw(DescribeClient(*client, ctx.now.now));
+    if (filter.Lets(*client)) ctx.reply.Raw(DescribeClient(*client, ctx.shard.now()));
   }
 }
 
@@ -250,7 +250,7 @@ void CmdClientId(CommandContext& ctx, Args) {
 }
 
 void CmdClientInfo(CommandContext& ctx, Args) {
-  ctx.reply.Verbatim("txt", DescribeClient(*ctx.client, ctx.now.now));
+  ctx.reply.Verbatim("txt", DescribeClient(*ctx.client, ctx.shard.now()));
 }
 
 void CmdClientSetName(CommandContext& ctx, Args args) {

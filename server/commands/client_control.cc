@@ -32,7 +32,7 @@ void CmdClientPause(CommandContext& ctx, Args args) {
   const auto span = ParseInt64(args[2]);
   if (!span) return ctx.reply.Error("ERR timeout is not an integer or out of range");
   if (*span < 0) return ctx.reply.Error("ERR timeout is negative");
-  ctx.shard.server().pause.Extend(kind, *span, ctx.now.now);
+  ctx.shard.server().pause.Extend(kind, *span, ctx.shard.now());
   ctx.reply.Ok();
 }
 

@@ -55,7 +55,7 @@ std::string SystemName() {
 
 int64_t UptimeSeconds(const CommandContext& ctx) {
   // The end of loading may move both, one after the other.
-  const auto up = ctx.now.now - ctx.shard.server().started_at.load(std::memory_order_relaxed);
+  const auto up = ctx.shard.now() - ctx.shard.server().started_at.load(std::memory_order_relaxed);
   return std::max<int64_t>(0, std::chrono::floor<std::chrono::seconds>(up).count());
 }
 
@@ -131,7 +131,7 @@ void WritePersistence(const CommandContext& ctx, FieldWriter& field) {
   field("async_loading", 0);
   SnapshotFigures snapshot;
   if (const SnapshotRun* const run = server.snapshots) snapshot = run->figures();
-  const auto running = snapshot.running ? ctx.now.now - snapshot.began : DurationMs{-1000};
+  const auto running = snapshot.running ? ctx.shard.now() - snapshot.began : DurationMs{-1000};
   const bool ever = snapshot.last_cut != kNever;
   field("current_save_keys_processed", snapshot.running ? snapshot.keys : 0);
   field("current_save_keys_total", snapshot.running ? TotalKeys(server) : 0);
@@ -188,11 +188,11 @@ void WriteHoldfast(const CommandContext& ctx, FieldWriter& field) {
   const ServerState& server = ctx.shard.server();
   const int64_t grace = server.grace_until_ms.load(std::memory_order_relaxed);
   field("shards", server.map.shards());
-  field("server_time_ms", ToUnixMs(ctx.now.now));
+  field("server_time_ms", ToUnixMs(ctx.shard.now()));
   field("clock_offset_ms", server.clock_offset().count());
   // Until when no hold is due; 0: there was no grace.
   field("restart_grace_until_ms", grace == ServerState::kGraceArmed ? 0 : grace);
-  field("restart_grace_active", grace > ToUnixMs(ctx.now.now) ? 1 : 0);
+  field("restart_grace_active", grace > ToUnixMs(ctx.shard.now()) ? 1 : 0);
 }
 
 // ---- Stock

@@ -144,7 +144,8 @@ constexpr CommandSpec kCommands[] = {
     ClientRow("server", "LATENCY|LATEST", CmdLatencyLatest, 2, kFlags, "",
               "Each event's last sample and its longest."),
     ClientRow("server", "LATENCY|HISTORY", CmdLatencyHistory, 3, kFlags, "event",
-              "Samples of command, fast-command, log-sync, snapshot or sweep: Unix seconds, ms."),
+              "Samples of command, fast-command, log-sync, snapshot, sweep or sync-member: Unix "
+              "seconds, ms."),
     ClientRow("server", "LATENCY|RESET", CmdLatencyReset, -2, kFlags, "[event [event ...]]",
               "Forget the samples of some events, or of all."),
     ClientRow("server", "LATENCY|GRAPH", CmdLatencyGraph, 3, kFlags, "event",

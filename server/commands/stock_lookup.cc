@@ -65,6 +65,13 @@ constexpr Field kFields[] = {
     {"seq", [](const Item& item) { return static_cast<int64_t>(item.seq()); }},
 };
 
+// Where there is a lag it belongs to the numbers.
+constexpr std::string_view kLag = "lag";
+
+void ReplyLag(CommandContext& ctx) {
+  ctx.reply.Integer(LagMs(ctx.shard.server(), ctx.shard.now()));
+}
+
 void ReplyField(CommandContext& ctx, const Field& field) {
   field.number != nullptr ? ctx.reply.Integer(field.number(*ctx.item))
                           : ctx.reply.Bulk(field.word(*ctx.item, ctx.now.now));
@@ -76,16 +83,23 @@ void CmdGet(CommandContext& ctx, Args args) {
   WaitForItem(ctx);
   const Args names = args.subspan(2);
   if (names.empty()) {
-    ctx.reply.Map(std::size(kFields));
+    const bool follows = ctx.shard.follows();
+    ctx.reply.Map(std::size(kFields) + (follows ? 1 : 0));
     for (const Field& field : kFields) {
       ctx.reply.Bulk(field.name);
       ReplyField(ctx, field);
     }
-    return;
+    if (!follows) return;
+    ctx.reply.Bulk(kLag);
+    return ReplyLag(ctx);
   }
   ctx.reply.Map(names.size());
   for (const std::string_view name : names) {
     ctx.reply.Bulk(name);
+    if (EqualsIgnoreCase(name, kLag)) {
+      ReplyLag(ctx);
+      continue;
+    }
     const auto same = [&](const Field& field) { return EqualsIgnoreCase(field.name, name); };
     const Field* const field = std::ranges::find_if(kFields, same);
     field != std::end(kFields) ? ReplyField(ctx, *field) : ctx.reply.Null();

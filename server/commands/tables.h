@@ -22,6 +22,7 @@ std::span<const CommandSpec> MemoryCommands();
 std::span<const CommandSpec> MonitorCommands();
 std::span<const CommandSpec> PubSubCommands();
 std::span<const CommandSpec> ReplicationCommands();
+std::span<const CommandSpec> ReplicationStatusCommands();
 std::span<const CommandSpec> FunctionCommands();
 std::span<const CommandSpec> DebugCommands();
 std::span<const CommandSpec> StringCommands();

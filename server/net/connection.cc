@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 
 #include "protocol/words.h"
 #include "server/command_table.h"
@@ -12,7 +13,6 @@
 #include "server/net/read_ahead.h"
 #include "server/server_log.h"
 #include "server/shard/router.h"
-#include "server/shard/transactions.h"
 #include "storage/base/invariant.h"
 
 namespace holdfast {
@@ -58,17 +58,10 @@ bool IsHttp(std::string_view word) {
 
 // For CLIENT PAUSE, which counts PUBLISH. EXEC does if anything that it would run does.
 bool Writes(const Client& client, const CommandSpec& command) {
-  const auto is_one = [](const CommandSpec& row) {
-    return (row.flags & kWrite) != 0 || row.home == Home::kSubscribers;
-  };
-  if (command.home != Home::kTransaction) return is_one(command);
-  if (client.transaction == nullptr) return false;
-  TransactionReader reader(client.transaction->requests, client.db);
-  QueuedCommand queued;
-  while (reader.Next(queued)) {
-    if (is_one(*queued.command)) return true;
-  }
-  return false;
+  if (command.home != Home::kTransaction)
+    return (command.flags & kWrite) != 0 || command.home == Home::kSubscribers;
+  const Transaction* const queued = client.transaction.get();
+  return queued != nullptr && (queued->publishes || (queued->flags_of_any & kWrite) != 0);
 }
 
 ParserLimits LimitsOf(const Client& client, const Config& config) {
@@ -105,7 +98,7 @@ bool Connection::Introduce() {
   const Config& config = router.shard().config();
   uv_fileno(reinterpret_cast<uv_handle_t*>(stream()), &client_.descriptor);
   client_.id = ++server.last_client_id;
-  client_.connected_at = client_.last_seen = router.shard().now().now;
+  client_.connected_at = client_.last_seen = router.shard().now();
   client_.authenticated = config.requirepass.empty();
 
   client_.local = true;
@@ -275,7 +268,7 @@ bool Connection::ExecuteOne(const Request& request) {
 // CLIENT PAUSE: whether this request, and so all behind it, must wait.
 bool Connection::Postpone(const Request& request) {
   const Shard& shard = loop_.router().shard();
-  const PauseKind paused = shard.server().pause.At(shard.now().now);
+  const PauseKind paused = shard.server().pause.At(shard.now());
   if (paused == PauseKind::kNone) [[likely]]
     return false;
   if (paused == PauseKind::kWrites &&
@@ -284,6 +277,12 @@ bool Connection::Postpone(const Request& request) {
   client_.postponed = true;
   loop_.NotePostponed(paused);
   return true;
+}
+
+int Connection::OnDetach() {
+  const int descriptor = unix_socket_ ? -1 : fcntl(client_.descriptor, F_DUPFD_CLOEXEC, 0);
+  if (descriptor >= 0) client_.close_after_replies = true;
+  return descriptor;
 }
 
 void Connection::EndPostponed() {
@@ -337,7 +336,7 @@ bool Connection::CloseIfOverLimit() {
 bool Connection::CloseIfOverSoftLimit() {
   const Shard& shard = loop_.router().shard();
   const OutputLimit& limit = shard.config().output_limits[OutputClassOf(client_)];
-  const bool is_over = soft_limit_.IsOver(limit, client_.replies.bytes(), shard.now().now);
+  const bool is_over = soft_limit_.IsOver(limit, client_.replies.bytes(), shard.now());
   return is_over && CloseAsSlow();
 }
 
@@ -357,8 +356,11 @@ void Connection::CloseIfDone() {
   if (drained() && (pending_.empty() || !loop_.held())) Close();
 }
 
+// The only way out. What was answered in this turn leaves behind its push (a write that ends in the
+// middle of a turn comes here, too), and nothing that tells of data leaves without a lease.
 void Connection::Flush() {
-  if (writing_ || client_.replies.ready().empty()) return;
+  if (writing_ || client_.dirty || client_.replies.ready().empty()) return;
+  if (client_.tells_data && !loop_.MayAnswer()) return loop_.NoteWithheld();
   ShardMetrics& metrics = loop_.router().shard().metrics();
   const std::string_view ready = client_.replies.ready();
   // Not uv_buf_init: its length is 32 bits.
@@ -370,6 +372,7 @@ void Connection::Flush() {
     client_.replies.Consume(static_cast<size_t>(sent));
   }
   const std::string_view left = client_.replies.ready();
+  if (client_.replies.empty()) client_.tells_data = false;
   if (left.empty()) return;
   // The socket is full: the rest leaves when it has room, from a place that stays put.
   unsent_ = left;

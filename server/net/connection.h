@@ -30,12 +30,15 @@ class Connection final : public ClientSink {
   void OnReplies() override;
   void OnResume() override;
   void OnKill() override { Close(); }
+  int OnDetach() override;
 
   // Shutdown: nothing more is read; what was read is still executed and answered.
   void StopReading();
   // CLIENT PAUSE is over, or no longer what this one was held back for.
   void EndPostponed();
   bool drained() const { return !writing_ && !to_resume && client_.replies.empty(); }
+  // Some that tell of data, and may not leave yet.
+  bool HasWithheldAnswers() const { return client_.tells_data && !client_.replies.ready().empty(); }
   void Close();
   // True: too much has waited for it for too long. At any time, also before the turn's replies are
   // flushed; of those nobody knows yet whether they will wait.

@@ -14,6 +14,12 @@ constexpr uint64_t kTickMs = 20;
 constexpr uint64_t kWatchClientsMs = 200;
 // How long a clean stop waits for clients that do not read.
 constexpr uint64_t kDrainMs = 5000;
+// And one that leads no more: its clients have to find the one that does.
+constexpr uint64_t kAbandonMs = 200;
+
+constexpr std::string_view kNotAcked =
+    "NOTACKED this server no longer leads: the outcome is unknown, repeat with the same hold id at "
+    "the new primary";
 
 }  // namespace
 
@@ -91,7 +97,7 @@ void EventLoop::Run() {
 // ---- callbacks
 
 void EventLoop::BeginWork() {
-  shard_.NoteLoading();
+  shard_.NoteStanding();
   shard_.SetNow(clock_.Now());
   if (work_started_ns_ == 0) work_started_ns_ = uv_hrtime();
 }
@@ -105,12 +111,15 @@ void EventLoop::OnWake() {
   for (Letter& letter : letters_) router_->Deliver(std::move(letter));
   letters_.clear();
   router_->OnAcked();
+  if (abandon_asked_.load(std::memory_order_acquire)) StartAbandoning();
   UpdateHeld();
+  FlushWithheld();
 }
 
 void EventLoop::OnTick() {
   BeginWork();
   EndPause();
+  FlushWithheld();
   router_->Work();
   const uint64_t now = uv_now(&uv_);
   if (now - clients_watched_ms_ >= kWatchClientsMs) {
@@ -148,7 +157,9 @@ void EventLoop::OnBusy() {
 
 void EventLoop::UpdateHeld() {
   const ServerState& server = shard_.server();
-  const bool held = server.log.Congested() || server.untold_bytes > ServerState::kUntoldBytesMax;
+  // Who follows writes what its link brings, and its clients write nothing.
+  const bool congested = server.log.Congested() && !shard_.follows();
+  const bool held = congested || server.untold_bytes > ServerState::kUntoldBytesMax;
   if (held == held_) return;
   BeginWork();
   held_ = held;
@@ -159,9 +170,19 @@ void EventLoop::UpdateHeld() {
   }
 }
 
+void EventLoop::FlushWithheld() {
+  if (!withheld_ || !MayAnswer()) return;
+  withheld_ = false;
+  for (Connection* at = connections_; at != nullptr;) {
+    Connection* next = at->next;
+    at->OnReplies();
+    at = next;
+  }
+}
+
 // Whoever waits for a pause that is over, or is weaker by now, tries again.
 void EventLoop::EndPause() {
-  if (shard_.server().pause.At(shard_.now().now) >= postponed_under_) return;
+  if (shard_.server().pause.At(shard_.now()) >= postponed_under_) return;
   postponed_under_ = PauseKind::kNone;
   for (Connection* at = connections_; at != nullptr; at = at->next) at->EndPostponed();
 }
@@ -200,7 +221,7 @@ bool EventLoop::CloseIfIdle(Connection& connection) {
   // Who is still owed an answer is not idle, nor is who waits for the end of a pause, or listens.
   if (timeout.count() == 0 || !connection.drained() || client.postponed || client.subscriptions)
     return false;
-  if (shard_.now().now - client.last_seen < timeout) return false;
+  if (shard_.now() - client.last_seen < timeout) return false;
   LogVerbose("Closing idle client {}", client.address);
   connection.Close();
   return true;
@@ -247,8 +268,30 @@ void EventLoop::StartStopping() {
   for (Connection* at = connections_; at != nullptr; at = at->next) at->StopReading();
 }
 
+void EventLoop::Abandon() {
+  abandon_asked_.store(true, std::memory_order_release);
+  mailbox_.Wake();
+}
+
+void EventLoop::StartAbandoning() {
+  if (abandoned_) return;
+  // What this turn has answered and waits for nothing may leave like what was answered before.
+  router_->EndTurn();
+  StartStopping();
+  drain_deadline_ms_ = uv_now(&uv_) + kAbandonMs;
+  const bool may_answer = MayAnswer();
+  abandoned_ = true;
+  for (Connection* at = connections_; at != nullptr;) {
+    Connection* next = at->next;
+    if (!may_answer && at->HasWithheldAnswers()) at->Close();
+    at = next;
+  }
+  router_->RefuseWaiting(kNotAcked);
+}
+
 void EventLoop::FinishIfDrained() {
-  bool drained = !router_->HasWork();
+  // What an abandoned shard has still to do, nobody asks for any more.
+  bool drained = abandoned_ || !router_->HasWork();
   for (Connection* at = connections_; at != nullptr && drained; at = at->next)
     drained = at->drained();
   if (!drained_ && (drained || uv_now(&uv_) >= drain_deadline_ms_)) {
@@ -260,6 +303,8 @@ void EventLoop::FinishIfDrained() {
 
 void EventLoop::CloseAll() {
   while (connections_ != nullptr) connections_->Close();
+  shard_.metrics().client_bytes.Set(0);
+  shard_.metrics().client_bytes_largest.Set(0);
   uv_prepare_stop(&prepare_);
   uv_idle_stop(&busy_);
   for (uv_handle_t* handle :

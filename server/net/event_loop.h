@@ -43,6 +43,10 @@ class EventLoop {
     std::atomic<int> loops_running;
   };
   void SetDrain(Drain* drain) { drain_ = drain; }
+  // Any thread. Another server leads: no new connection, no new request; whoever waits for an
+  // answer is told that nobody knows it, what was not sent for want of a lease never is, and Run
+  // returns soon, whoever reads or acks. The shard is good for nothing then.
+  void Abandon();
 
   // ---- for Connection; owner thread
   uv_loop_t* uv() { return &uv_; }
@@ -56,6 +60,16 @@ class EventLoop {
   void NotePostponed(PauseKind paused) { postponed_under_ = std::max(postponed_under_, paused); }
   // The log's queue is over its bound: no socket is read.
   bool held() const { return held_; }
+  // Whether what the state told may leave now (Standing::answers_until_ns). Asked when it has been
+  // read: what is handed to the socket in time was true then, however long it travels.
+  bool MayAnswer() const {
+    const int64_t until = shard_.server().standing.answers_until_ns.load(std::memory_order_acquire);
+    if (until == Standing::kForGood) [[likely]]
+      return true;
+    return abandoned_ || static_cast<int64_t>(uv_hrtime()) < until;
+  }
+  // A connection has kept what may not leave: it is tried again when a lease may be there.
+  void NoteWithheld() { withheld_ = true; }
   // Reads the clock, before anything is done in a callback.
   void BeginWork();
 
@@ -65,7 +79,9 @@ class EventLoop {
   void OnWake();
   void OnTick();
   void OnPrepare();
+  void FlushWithheld();
   void StartStopping();
+  void StartAbandoning();
   void FinishIfDrained();
   void OnBusy();
   void WatchClients();
@@ -93,9 +109,12 @@ class EventLoop {
   std::unique_ptr<char[]> read_buffer_;
 
   bool held_ = false;
+  bool withheld_ = false;
   PauseKind postponed_under_ = PauseKind::kNone;  // the strongest that a client here waits for
   bool busy_active_ = false;
   std::atomic<bool> stop_asked_{false};
+  std::atomic<bool> abandon_asked_{false};
+  bool abandoned_ = false;  // what leaves from now on is refusals
   bool stopping_ = false;
   bool drained_ = false;
   uint64_t drain_deadline_ms_ = 0;  // of uv_now

@@ -12,6 +12,7 @@ ReplicationMachine::ReplicationMachine(Node node, Timing timing, Uptime now)
       timing_(timing),
       history_(node.history),
       promise_(node.promise),
+      bound_(node.promise.IsToAnother(node.id)),
       epochs_(std::move(node.epochs)),
       first_(node.first),
       last_(node.last),
@@ -28,6 +29,19 @@ ReplicationMachine::ReplicationMachine(Node node, Timing timing, Uptime now)
     promise_ = {.epoch = epochs_.last(), .primary = epochs_.group().primary};
   }
   kept_ = promise_.epoch;
+}
+
+bool ReplicationMachine::Deposes(const NodeId& from, const ReplicationMessage& message) const {
+  if (!leads() || message.history != history_) return false;
+  if (const auto* ask = std::get_if<AskPromise>(&message.body); ask != nullptr) {
+    return ask->epoch > promise_.epoch && !Objection(from, *ask);
+  }
+  if (const auto* append = std::get_if<AppendRecords>(&message.body); append != nullptr) {
+    return append->epoch > promise_.epoch;
+  }
+  const auto* refused = std::get_if<PromiseRefused>(&message.body);
+  return refused != nullptr && campaign_ && refused->epoch == campaign_->epoch &&
+         refused->why != PromiseRefusal::kEpoch;
 }
 
 void ReplicationMachine::Receive(const NodeId& from, const ReplicationMessage& message,
@@ -68,6 +82,7 @@ void ReplicationMachine::Tell(const NodeId& to, ReplicationMessage::Body body) {
 void ReplicationMachine::Promises(Promise promise) {
   Invariant(promise.epoch >= promise_.epoch);
   promise_ = promise;
+  bound_ = promise.IsToAnother(id_);
   Do(KeepPromise{.promise = promise});
 }
 
@@ -77,6 +92,7 @@ void ReplicationMachine::StepDown() {
   campaign_.reset();
   verified_ = acked_;
   lease_from_ = Uptime{0};
+  hears_ = false;
   heard_ = asked_ = now_;
   if (!leads()) return;
   role_ = ReplicationRole::kReplica;
@@ -99,14 +115,17 @@ void ReplicationMachine::ResetDone() {
   Invariant(!resets_.empty());
   const Index last = resets_.front();
   resets_.pop_front();
-  if (resets_.empty()) StoredUpTo(last);
+  if (!resets_.empty()) return;
+  stored_ = std::max(stored_, last);
+  leads() ? AdvanceAcked() : ReportStored();
 }
 
 void ReplicationMachine::StoredUpTo(Index index) {
   if (!resets_.empty()) return;
   Invariant(index <= last_);
+  if (index <= stored_) return;
   const bool has_opened = stored_ < opening_ && index >= opening_;
-  stored_ = std::max(stored_, index);
+  stored_ = index;
   if (leads()) {
     if (has_opened) ShipToMembers();
     AdvanceAcked();

@@ -76,7 +76,8 @@ struct OpenEpoch {
   Epoch epoch = 0;
   Group group{};
 };
-// Send records of the log that lie between these, one at least, then call Shipped.
+// Send records of the log that lie between these, one at least, then call Shipped; or
+// NotShipped.
 struct ShipRecords {
   NodeId to{};
   Index from = 0;
@@ -144,15 +145,19 @@ class ReplicationMachine {
   void Lead(const std::vector<NodeId>& without = {});
   // The primary to ask; whoever else shows the right to an epoch is followed as well.
   void Follow(const NodeId& primary);
-  // A primary: to a member, which leads as soon as it has all; nothing more should be pushed
-  // meanwhile. Until then, or until this is given up, no read is answered. False: not now, or not
-  // to this node.
-  bool HandOver(const NodeId& to);
+  // A primary: to a member, which leads as soon as it has all, and a change of the sync set that is
+  // under way is done; nothing more should be pushed meanwhile. Until then, or until this is given
+  // up, no read is answered. False: this node does not lead, or that one may not.
+  bool HandOver(const NodeId& to, std::optional<Uptime> patience = std::nullopt);
+  void GiveUpHandOver();
   // By an epoch with another sync set, instead of a change that is under way. `asked` of those that
   // leave promise to; who leaves without that must be known to be lost. False: not the primary.
   bool ChangeSyncSet(std::vector<Member> sync_set, const std::vector<NodeId>& asked);
 
   // ---- what happens
+  // Whether Receive would end this node's lead: the host takes no batch from then on, and says with
+  // Pushed where the log ends, before it calls that (or Follow).
+  bool Deposes(const NodeId& from, const ReplicationMessage& message) const;
   void Receive(const NodeId& from, const ReplicationMessage& message, Uptime now);
   void Tick(Uptime now);
   void PromiseKept(Epoch epoch);
@@ -163,6 +168,8 @@ class ReplicationMachine {
   void ResetDone();
   void Opened(Index first);
   void Shipped(const NodeId& to, Index last);
+  // There is no link, or no longer: the replica will say where its log ends.
+  void NotShipped(const NodeId& to);
   void Trimmed(Index first);
   // A snapshot has come whole. True: put it in the place of log and state, durably, then ResetDone;
   // false: it is no use any more.
@@ -173,6 +180,9 @@ class ReplicationMachine {
   std::vector<ReplicationAction> TakeActions();
 
   // ---- how it stands
+  // Whether Lead would be tried: as a member, or where a history begins, or goes on from a backup.
+  // (An emptied replica, if it were promoted, would know of no sale.)
+  bool MayLead() const { return epochs_.group().Has(id_) || (!primary_ && !bound_); }
   const NodeId& id() const { return id_; }
   const HistoryId& history() const { return history_; }
   ReplicationRole role() const { return role_; }
@@ -193,6 +203,14 @@ class ReplicationMachine {
   bool handing_over() const { return hand_over_.has_value(); }
   // A replica's log, as the primary knows it; 0: not at all.
   Index MatchOf(const NodeId& replica) const;
+  // How far a primary's log may be shipped there, as it stands.
+  Index ShipsUpTo(const NodeId& to) const;
+  // Whom a replica follows, or asks; and whether that one has spoken as a primary since.
+  const std::optional<NodeId>& primary() const { return primary_; }
+  bool HearsPrimary(Uptime span) const { return hears_ && now_ - heard_ < span; }
+  Uptime heard() const { return heard_; }
+  // A replica has all that its primary said is acked.
+  bool has_all() const { return acked_ >= told_; }
   AppendRecords HeadOfAppend(Index from) const;
 
  private:
@@ -229,12 +247,12 @@ class ReplicationMachine {
   void ResetLog(Index last);
 
   // machine_leading.cc
+  static Campaign CampaignFor(std::vector<Member> sync_set);
   void Begin(Campaign campaign);
   void AskAll();
   void OpenIfPromised();
   Group GroupToBe() const;
   void TickCampaign();
-  Index ShipsUpTo(const NodeId& to) const;
   void ShipToMembers();
   void ShipTo(const NodeId& to, Replica& replica);
   void BeatTo(const NodeId& to, const Replica& replica);
@@ -261,6 +279,7 @@ class ReplicationMachine {
   const Timing timing_;
   HistoryId history_;
   Promise promise_;
+  bool bound_;      // has promised an epoch to another node: it is that one's history
   Epoch kept_ = 0;  // the promise is durable up to here
   Epochs epochs_;
   Index first_;
@@ -281,6 +300,8 @@ class ReplicationMachine {
   Index verified_;        // the log is the same as that of the promised epoch's primary up to here
   Uptime lease_from_{0};  // by the primary's clock
   Uptime lease_until_;    // by this one's: it takes over from nobody before
+  Index told_ = 0;        // acked, as the primary says
+  bool hears_ = false;
   Uptime heard_{0};
   Uptime asked_{0};
   Uptime beaten_{0};

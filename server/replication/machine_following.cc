@@ -54,6 +54,7 @@ bool ReplicationMachine::Accepts(const NodeId& from, Epoch epoch) {
     return false;  // it waits for the end of this one's lease
   }
   primary_ = from;
+  hears_ = true;
   heard_ = now_;
   return true;
 }
@@ -79,6 +80,7 @@ void ReplicationMachine::On(const NodeId& from, const AppendRecords& append) {
     lease_until_ = now_ + timing_.lease;
   }
   verified_ = std::max(verified_, append.previous.index);
+  told_ = std::max(told_, append.acked);
   if (!TakeIn(from, append.records)) return;
   Learn(append.acked);
   ReportStored();

@@ -19,26 +19,23 @@ constexpr Epoch kForcedStride = Epoch{1} << 20;
 void ReplicationMachine::Lead(const std::vector<NodeId>& without) {
   if (leads()) return;
   const Group& group = epochs_.group();
-  Campaign campaign;
-  if (epochs_.empty()) {
-    // A history begins with a node that nobody sent to another one: an emptied replica, if it were
-    // promoted, would know of no sale.
-    const bool founds = !primary_ && (promise_.epoch == 0 || promise_.primary == id_);
-    if (!founds) return Do(LeadRefused{LeadRefusal::kNotMember});
-    campaign.sync_set.push_back({.id = id_});
+  std::vector<Member> sync_set;
+  const bool takeover = group.Has(id_) && group.primary != id_;
+  if (!MayLead()) return Do(LeadRefused{LeadRefusal::kNotMember});
+  if (group.Has(id_)) {
+    sync_set = group.sync_set;
   } else {
-    if (!group.Has(id_)) return Do(LeadRefused{LeadRefusal::kNotMember});
-    campaign.sync_set = group.sync_set;
-    campaign.takeover = group.primary != id_;
+    sync_set.push_back({.id = id_});
   }
   if (promise_.leaving && promise_.epoch > epochs_.last()) {
     return Do(LeadRefused{LeadRefusal::kLeft});
   }
-  std::erase_if(campaign.sync_set, [&](const Member& member) {
-    const bool is_replaced = campaign.takeover && member.id == group.primary;
+  std::erase_if(sync_set, [&](const Member& member) {
+    const bool is_replaced = takeover && member.id == group.primary;
     return is_replaced || (member.id != id_ && std::ranges::count(without, member.id) > 0);
   });
-  for (const Member& member : campaign.sync_set) campaign.asked.insert(member.id);
+  Campaign campaign = CampaignFor(std::move(sync_set));
+  campaign.takeover = takeover;
   campaign.forced = !without.empty();
   primary_.reset();
   if (promise_.primary != id_ && now_ < lease_until_ && promise_.epoch > 0) {
@@ -55,10 +52,9 @@ void ReplicationMachine::Lead(const std::vector<NodeId>& without) {
 bool ReplicationMachine::ChangeSyncSet(std::vector<Member> sync_set,
                                        const std::vector<NodeId>& asked) {
   if (!leads()) return false;
-  Campaign campaign{.sync_set = std::move(sync_set),
-                    .may_end = true,
-                    .give_up_at = now_ + timing_.change_patience};
-  for (const Member& member : campaign.sync_set) campaign.asked.insert(member.id);
+  Campaign campaign = CampaignFor(std::move(sync_set));
+  campaign.may_end = true;
+  campaign.give_up_at = now_ + timing_.change_patience;
   Invariant(campaign.asked.count(id_) == 1);
   campaign.asked.insert(asked.begin(), asked.end());
   campaign.forced = std::ranges::any_of(epochs_.group().sync_set, [&](const Member& member) {
@@ -66,6 +62,12 @@ bool ReplicationMachine::ChangeSyncSet(std::vector<Member> sync_set,
   });
   Begin(std::move(campaign));
   return true;
+}
+
+ReplicationMachine::Campaign ReplicationMachine::CampaignFor(std::vector<Member> sync_set) {
+  Campaign campaign{.sync_set = std::move(sync_set)};
+  for (const Member& member : campaign.sync_set) campaign.asked.insert(member.id);
+  return campaign;
 }
 
 void ReplicationMachine::Begin(Campaign campaign) {
@@ -94,9 +96,7 @@ void ReplicationMachine::TickCampaign() {
   if (campaign_->may_end && now_ >= campaign_->give_up_at) {
     // A node that should come in or go does not answer. Others have promised: so on with the old
     // set, in an epoch of its own.
-    Campaign back{.sync_set = epochs_.group().sync_set};
-    for (const Member& member : back.sync_set) back.asked.insert(member.id);
-    return Begin(std::move(back));
+    return Begin(CampaignFor(epochs_.group().sync_set));
   }
   if (campaign_->again_with > 0) {
     if (now_ >= campaign_->again_at) Begin(std::move(*campaign_));
@@ -208,6 +208,10 @@ Index ReplicationMachine::ShipsUpTo(const NodeId& to) const {
 void ReplicationMachine::ShipTo(const NodeId& to, Replica& replica) {
   if (replica.shipping) return;
   if (replica.next == 0 || replica.next > ShipsUpTo(to)) return BeatTo(to, replica);
+  if (replica.next < first_) {
+    replica.next = 0;
+    return Do(SendSnapshot{.to = to});
+  }
   replica.shipping = true;
   Do(ShipRecords{.to = to, .from = replica.next, .up_to = ShipsUpTo(to)});
 }
@@ -219,6 +223,14 @@ void ReplicationMachine::Shipped(const NodeId& to, Index last) {
   replica.shipping = false;
   if (!std::exchange(replica.rewound, false)) replica.next = last + 1;
   if (replica.next <= ShipsUpTo(to)) ShipTo(to, replica);
+}
+
+void ReplicationMachine::NotShipped(const NodeId& to) {
+  const auto found = replicas_.find(to);
+  if (found == replicas_.end()) return;
+  Replica& replica = found->second;
+  replica.next = 0;
+  replica.shipping = replica.rewound = false;
 }
 
 AppendRecords ReplicationMachine::HeadOfAppend(Index from) const {
@@ -248,11 +260,17 @@ void ReplicationMachine::On(const NodeId& from, const FollowFrom& follow) {
 
 // ---- handing over
 
-bool ReplicationMachine::HandOver(const NodeId& to) {
-  if (!serves() || campaign_ || to == id_ || !epochs_.group().Has(to)) return false;
-  hand_over_ = {.to = to, .give_up_at = now_ + timing_.change_patience};
+bool ReplicationMachine::HandOver(const NodeId& to, std::optional<Uptime> patience) {
+  if (!leads() || to == id_ || !epochs_.group().Has(to)) return false;
+  hand_over_ = {.to = to, .give_up_at = now_ + patience.value_or(timing_.change_patience)};
   TickHandOver();
   return true;
+}
+
+void ReplicationMachine::GiveUpHandOver() {
+  if (!hand_over_) return;
+  hand_over_->give_up_at = now_;
+  TickHandOver();
 }
 
 // The member takes over at once only if it has granted no lease since this was sent; and of what it
@@ -261,7 +279,7 @@ void ReplicationMachine::TickHandOver() {
   yielded_at_ = now_;
   if (now_ >= hand_over_->give_up_at) {
     hand_over_.reset();
-  } else if (MatchOf(hand_over_->to) == last_) {
+  } else if (serves() && !campaign_ && MatchOf(hand_over_->to) == last_) {
     Tell(hand_over_->to, TakeOver{.epoch = epochs_.last(), .sent = now_});
   }
 }
@@ -312,8 +330,8 @@ void ReplicationMachine::On(const NodeId& from, const Outdated& outdated) {
   const Promise& promised = outdated.promised;
   if (!leads() || campaign_ || replicas_.count(from) == 0) return;
   if (promised.epoch < epochs_.last() || promised.primary == id_) return;
-  Campaign campaign{.sync_set = epochs_.group().sync_set, .again_with = promised.epoch + 1};
-  for (const Member& member : campaign.sync_set) campaign.asked.insert(member.id);
+  Campaign campaign = CampaignFor(epochs_.group().sync_set);
+  campaign.again_with = promised.epoch + 1;
   Begin(std::move(campaign));
 }
 

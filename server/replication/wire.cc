@@ -1,6 +1,5 @@
 #include "server/replication/wire.h"
 
-#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -101,15 +100,7 @@ FrameKind Put(std::string& out, const TakeOver& take_over) {
 
 // ---- reading: what runs short gives zeros, and the reader has failed
 
-template <typename Named>
-Id<Named> GetId(ByteReader& reader) {
-  Id<Named> id;
-  const std::string_view bytes = reader.Bytes(id.bytes.size());
-  if (!bytes.empty()) std::memcpy(id.bytes.data(), bytes.data(), bytes.size());
-  return id;
-}
-
-void Get(ByteReader& reader, NodeId& out) { out = GetId<NodeOfGroup>(reader); }
+void Get(ByteReader& reader, NodeId& out) { out = ReadId<NodeOfGroup>(reader); }
 
 void Get(ByteReader& reader, LogPlace& out) {
   out.epoch = reader.Int<Epoch>();
@@ -252,18 +243,27 @@ Status ReadBody(FrameKind kind, ByteReader& reader, ReplicationMessage& out) {
 
 }  // namespace
 
-void AppendFrame(std::string& out, const ReplicationMessage& message) {
+size_t BeginFrame(std::string& out, uint8_t kind, const HistoryId& history) {
   const size_t start = out.size();
   AppendInt<uint32_t>(out, 0);
-  AppendInt<uint8_t>(out, 0);
-  out.append(message.history.view());
-  const auto kind = std::visit([&](const auto& body) { return Put(out, body); }, message.body);
-  out[start + kLengthBytes] = static_cast<char>(kind);
+  AppendInt(out, kind);
+  out.append(history.view());
+  return start;
+}
+
+void EndFrame(std::string& out, size_t start) {
   AppendInt(out, Checksum(std::string_view(out).substr(start + kLengthBytes)));
   const size_t length = out.size() - start - kLengthBytes;
   Invariant(length <= kFrameBytesMax);
   const auto written = static_cast<uint32_t>(length);
   out.replace(start, sizeof written, reinterpret_cast<const char*>(&written), sizeof written);
+}
+
+void AppendFrame(std::string& out, const ReplicationMessage& message) {
+  const size_t start = BeginFrame(out, 0, message.history);
+  const auto kind = std::visit([&](const auto& body) { return Put(out, body); }, message.body);
+  out[start + kLengthBytes] = static_cast<char>(kind);
+  EndFrame(out, start);
 }
 
 Status FrameReader::Next(std::string_view& frame) {
@@ -296,7 +296,7 @@ Status FrameReader::Next(std::string_view& frame) {
 Status DecodeFrame(std::string_view frame, ReplicationMessage& out) {
   ByteReader reader(frame);
   const auto kind = reader.Int<uint8_t>();
-  out.history = GetId<History>(reader);
+  out.history = ReadId<History>(reader);
   if (Status status = ReadBody(static_cast<FrameKind>(kind), reader, out); !status.ok()) {
     return status;
   }

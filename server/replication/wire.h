@@ -36,14 +36,16 @@
 
 namespace holdfast {
 
-inline constexpr uint32_t kReplicationVersion = 1;
+inline constexpr uint32_t kReplicationVersion = 2;
 
 // A frame is never longer. One record of a single outsized batch must fit.
 inline constexpr size_t kFrameBytesMax = kBatchBytesMax + kRecordHeaderBytes + 1024;
-// Records beyond the first are added to an append up to so much.
-inline constexpr size_t kAppendBytesMax = size_t{1} << 20;
 
 void AppendFrame(std::string& out, const ReplicationMessage& message);
+
+// A frame of any kind: the body is appended between these. EndFrame takes what BeginFrame returned.
+size_t BeginFrame(std::string& out, uint8_t kind, const HistoryId& history);
+void EndFrame(std::string& out, size_t start);
 
 // Cuts frames out of what a link has brought, however it was cut on its way.
 class FrameReader {
@@ -52,8 +54,8 @@ class FrameReader {
       : frame_bytes_max_(frame_bytes_max) {}
 
   void Add(std::string_view bytes) { bytes_.append(bytes); }
-  // The next whole frame without its length and hash, valid until the next Add; nothing: more bytes
-  // are needed. kDamaged, also ever after: these are not frames.
+  // The next whole frame without its length and hash, valid until the next call; nothing: more
+  // bytes are needed. kDamaged, also ever after: these are not frames.
   Status Next(std::string_view& frame);
 
  private:

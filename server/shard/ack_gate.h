@@ -26,9 +26,6 @@ namespace holdfast {
 // 0: nothing to wait for.
 using TurnStamp = uint64_t;
 
-// The one function that decides what is acked: durable here.
-inline Index AckedIndex(const Log& log) { return log.Durable(); }
-
 class AckGate {
  public:
   // Marks a change made in this turn.
@@ -55,9 +52,10 @@ class AckGate {
     return turn_ - 1;
   }
 
-  // The turn's batch got this index; the next turn begins.
+  // The turn's batch got this index; the next turn begins. What no log took is never acked, and
+  // more of the same may follow it.
   void Pushed(Index index) {
-    Invariant(unacked_.empty() || unacked_.back() < index);
+    Invariant(unacked_.empty() || unacked_.back() < index || index == kNeverDurable);
     unacked_.push_back(index);
     ++turn_;
   }

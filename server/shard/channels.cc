@@ -1,6 +1,7 @@
 #include "server/shard/channels.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include <absl/hash/hash.h>
@@ -36,6 +37,17 @@ size_t Audience::bytes() const {
 
 size_t Channels::NameHash::operator()(std::string_view name) const {
   return absl::HashOf(absl::string_view(name.data(), name.size()));
+}
+
+Channels::~Channels() {
+  std::atomic<size_t>& untold_bytes = shard_.server().untold_bytes;
+  for (const auto& waiting : queue_) {
+    if (const auto* const events = std::get_if<Events>(&waiting)) {
+      untold_bytes -= events->packed.size();
+    } else if (const auto* const message = std::get_if<Message>(&waiting)) {
+      if (message->header.to.ticket == 0) untold_bytes -= message->packed.size();
+    }
+  }
 }
 
 // ---- subscriptions

@@ -60,6 +60,10 @@ enum class Topic : uint8_t { kChannel, kPattern };
 class Channels {
  public:
   Channels(Router& router, Shard& shard) : router_(router), shard_(shard) {}
+  // What is told to nobody any more is no longer counted.
+  ~Channels();
+  Channels(const Channels&) = delete;
+  Channels& operator=(const Channels&) = delete;
 
   // ---- what this shard's clients listen to
 

@@ -33,8 +33,11 @@ struct Gather {
 struct Transaction {
   std::string requests;  // the queued commands, packed as in a letter
   size_t commands = 0;
-  bool broken = false;     // a command was refused while it was queued: EXEC runs none
-  bool publishes = false;  // one of them is a PUBLISH
+  uint32_t flags_of_any = 0;    // of the queued commands
+  uint32_t flags_of_all = ~0U;  // that every one of them has
+  bool broken = false;          // a command was refused while it was queued: EXEC runs none
+  bool publishes = false;       // one of them is a PUBLISH
+  bool tells_data = false;      // as Client's
 };
 
 // The way back to whoever owns the socket (server/net) or plays it (tests).
@@ -48,6 +51,9 @@ class ClientSink {
   // CLIENT KILL. May come from within a command of this very client: it must not be freed before
   // control is back in the loop.
   virtual void OnKill() = 0;
+  // It is another node: a descriptor of the same socket, and this connection ends when the turn
+  // does. -1: there is no such socket.
+  virtual int OnDetach() { return -1; }
 };
 
 struct Client {
@@ -66,6 +72,10 @@ struct Client {
   size_t publishing = 0;                         // awaited replies that only count receivers
   // A PUBLISH, packed as in a letter, that waits for what was asked before it; empty: none.
   std::string stalled;
+  // What it is still to be answered tells of data, and leaves under a lease only
+  // (server/standing.h). Other answers do without, or nobody could look at a primary that waits for
+  // others; and so do messages, which each waited for its ack.
+  bool tells_data = false;
   bool dirty = false;      // in the shard's list for the end of this turn
   bool gated = false;      // in the shard's list of those that wait for an ack
   bool postponed = false;  // its next request waits for the end of CLIENT PAUSE

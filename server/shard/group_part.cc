@@ -45,7 +45,7 @@ std::string PackAsk(KeyAsk ask, DbIndex db, std::string_view key) {
 
 bool GroupPart::Lock(const RequestHeader& request, Args words, std::string& out, TurnStamp& gate) {
   const Args asks = words.subspan(2);
-  Held held{.slots = UnpackSlots(words[0]), .granted_at = shard_.now(), .skus = {}};
+  Held held{.slots = UnpackSlots(words[0]), .granted_at = shard_.state_now(), .skus = {}};
   for (const std::string_view packed : asks) {
     const Ask ask = UnpackAsk(packed);
     if (ask.what != KeyAsk::kSku) continue;

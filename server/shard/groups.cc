@@ -306,7 +306,7 @@ void Groups::Decide(Group& group, Step& step) {
       .db = step.db,
       .resp_version = static_cast<uint8_t>(group.resp)};
   CommandContext here = router_.ContextOf(header, reply);
-  if (const std::string_view refusal = router_.GrowthRefusal(*step.command); !refusal.empty()) {
+  if (const std::string_view refusal = router_.ChangeRefusal(*step.command); !refusal.empty()) {
     here.reply.Error(refusal);
     router_.observers().Rejected(step.command, reply);
   } else if (group.gathered.too_large) {

@@ -41,6 +41,34 @@ RequestHeader TakeRequest(std::string_view& in, std::vector<std::string_view>& w
   return header;
 }
 
+void AppendStream(std::string& requests, ShardId to, Index index, UnixMs server_time,
+                  std::string_view mutations) {
+  std::string packed_index;
+  std::string packed_time;
+  AppendInt(packed_index, index);
+  AppendInt(packed_time, ToUnixMs(server_time));
+  const std::string_view words[] = {packed_index, packed_time, mutations};
+  AppendRequest(requests,
+                {.from = {.client = 0, .ticket = 0, .part = 0, .shard = to},
+                 .command = nullptr,
+                 .db = 0,
+                 .resp_version = 0,
+                 .kind = RequestKind::kStream},
+                words);
+}
+
+StreamRequest ReadStream(std::span<const std::string_view> words) {
+  Invariant(words.size() == 3);
+  ByteReader index(words[0]);
+  ByteReader server_time(words[1]);
+  const StreamRequest stream{.index = index.Int<Index>(),
+                             .server_time = FromUnixMs(server_time.Int<int64_t>()),
+                             .mutations = words[2]};
+  Invariant(index.AtEnd());
+  Invariant(server_time.AtEnd());
+  return stream;
+}
+
 void AppendResponse(std::string& out, const ResponseHeader& header, std::string_view reply) {
   AppendHeader(out, header);
   AppendWord(out, reply);

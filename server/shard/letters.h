@@ -43,6 +43,7 @@ enum class RequestKind : uint8_t {
   kApply,    // change held keys as the group decided
   kFinish,   // the group is in the log: let the slots go
   kUnwatch,  // forget what the client watches
+  kStream,   // of replication: apply what the primary has logged; nobody answers
   kCut,      // a snapshot's, of this shard: hold a partition's slots until the turn ends
   // News between observers (server/shard/observers.h); nobody answers.
   kMonitorLine,  // for the monitors there
@@ -101,6 +102,17 @@ inline void BoundReply(std::string& out, size_t mark = 0) {
 
 // Takes the first request off `in`; the words point into it.
 RequestHeader TakeRequest(std::string_view& in, std::vector<std::string_view>& words);
+
+// A kStream request, what Shard::ApplyStream is to be told:
+// [index:u64] [server time:i64, Unix ms] [mutations of that shard]
+void AppendStream(std::string& requests, ShardId to, Index index, UnixMs server_time,
+                  std::string_view mutations);
+struct StreamRequest {
+  Index index;
+  UnixMs server_time;
+  std::string_view mutations;
+};
+StreamRequest ReadStream(std::span<const std::string_view> words);
 
 void AppendResponse(std::string& out, const ResponseHeader& header, std::string_view reply);
 ResponseHeader TakeResponse(std::string_view& in, std::string_view& reply);

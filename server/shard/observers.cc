@@ -33,7 +33,7 @@ void Observers::Ran(const RequestHeader& request, Args words, std::string_view r
   const ReturnAddress& from = request.from;
   const CommandStats::Run run{.failed = failed,
                               .first_part = from.part == kWholeReply || from.part == 0};
-  const auto slow_id = shard_.watch().Ran(*request.command, words, run, shard_.now().now);
+  const auto slow_id = shard_.watch().Ran(*request.command, words, run, shard_.now());
   if (!slow_id) return;
   if (from.shard == shard_.id()) return NameSlow(*slow_id, from.client);
   const std::string id = std::to_string(*slow_id);

@@ -32,6 +32,19 @@ bool ArityFits(const CommandSpec& command, size_t words) {
                             : words >= static_cast<size_t>(-command.arity);
 }
 
+// EXEC does if one of its commands does.
+bool Writes(const Client& client, const CommandSpec& command) {
+  if (command.home != Home::kTransaction) return (command.flags & kWrite) != 0;
+  return client.transaction != nullptr && (client.transaction->flags_of_any & kWrite) != 0;
+}
+
+// And if all of them do.
+bool RunsOnStaleData(const Client& client, const CommandSpec& command) {
+  if (command.home != Home::kTransaction || client.transaction == nullptr)
+    return (command.flags & kStale) != 0;
+  return (client.transaction->flags_of_all & kStale) != 0;
+}
+
 // WATCH and DEBUG OBJECT do in Redis, whose one thread loads, too. Here the keys are another
 // thread's.
 bool RunsWhileLoading(const CommandSpec& command) {
@@ -77,12 +90,18 @@ std::string RefusalOf(const Client& client, const CommandSpec* command, Args wor
   if (!client.authenticated && (command->flags & kNoAuth) == 0 && !config.requirepass.empty()) {
     return "NOAUTH Authentication required.";
   }
+  // Whoever still loads may come to lead: until then he says LOADING.
+  if (reasons.follows && !reasons.loading && Writes(client, *command)) {
+    return std::string(kReadOnlyError);
+  }
   const bool in_pushes_only = client.subscriptions != nullptr && client.resp == RespVersion::kResp2;
   if (in_pushes_only && (command->flags & kWhileSubscribed) == 0) {
     return "ERR Can't execute '" + LowerCased(command->name) +
            "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
            "context";
   }
+  if (reasons.stale && !reasons.loading && !RunsOnStaleData(client, *command))
+    return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
   if (reasons.loading && !RunsWhileLoading(*command))
     return "LOADING Redis is loading the dataset in memory";
   return {};

@@ -13,7 +13,12 @@ namespace holdfast {
 struct RefusalReasons {
   const Config& config;
   bool loading = false;
+  bool follows = false;  // a replica: nothing is written
+  bool stale = false;    // Shard::IsStale
 };
+
+inline constexpr std::string_view kReadOnlyError =
+    "READONLY You can't write against a read only replica.";
 
 // For what an enable-...-command directive guards.
 bool Grants(Access access, const Client& client);

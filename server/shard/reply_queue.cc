@@ -46,7 +46,10 @@ void ReplyQueue::Append(std::string_view bytes, TurnStamp stamp) {
 void ReplyQueue::Seal(size_t mark, TurnStamp stamp) {
   latest_stamp_ = std::max(latest_stamp_, stamp);
   if (Silent()) return tail().resize(mark);
-  if (stamp != 0 || !segments_.empty()) Hold(mark, stamp);
+  if (stamp == 0 && segments_.empty()) return;
+  const bool answers = tail().size() > mark;
+  Hold(mark, stamp);
+  segments_.back().replies += answers ? 1 : 0;
 }
 
 // What stands in the tail behind `mark` waits for `stamp`, or for what stands before it.
@@ -75,8 +78,19 @@ ReplyQueue::Ticket ReplyQueue::Expect(size_t request_bytes) {
   segments_.push_back({.state = Segment::State::kAwaited,
                        .ticket = last_ticket_,
                        .request_bytes = request_bytes,
+                       .replies = 1,
                        .silent = Silent()});
   return last_ticket_;
+}
+
+void ReplyQueue::RefuseWaiting(std::string_view reply) {
+  for (const Segment& segment : segments_) {
+    for (size_t i = 0; i < segment.replies && !segment.silent; ++i) ready_ += reply;
+  }
+  segments_.clear();
+  segment_bytes_ = 0;
+  awaited_ = 0;
+  awaited_request_bytes_ = 0;
 }
 
 void ReplyQueue::Fulfil(Ticket ticket, std::string_view bytes, Index gate) {

@@ -54,6 +54,10 @@ class ReplyQueue {
   };
   void SetVoice(Voice voice);
 
+  // Every reply that is not ready, also one that is awaited, becomes this one, whole and at once.
+  // What is no reply is dropped.
+  void RefuseWaiting(std::string_view reply);
+
   // What is no reply to a request (MONITOR, a message): no silence counts it. It waits for `stamp`.
   void Append(std::string_view bytes, TurnStamp stamp = 0);
 
@@ -82,6 +86,7 @@ class ReplyQueue {
     Ticket ticket = 0;         // of an awaited one, and of those behind it: ascending
     uint64_t gate = 0;         // a stamp while kStamped, an index while kIndexed
     size_t request_bytes = 0;  // of an awaited one
+    size_t replies = 0;        // so many requests are answered by it
     bool silent = false;       // of an awaited one: what comes is dropped
     std::string bytes = {};
   };

@@ -23,6 +23,14 @@ size_t BytesOf(Args words) {
   return bytes;
 }
 
+// Not what is about the connection or the server, nor how many hear a message. EXEC does if what it
+// runs does.
+bool TellsData(const Client& client, const CommandSpec& command) {
+  const bool queued = client.transaction != nullptr && client.transaction->tells_data;
+  return queued || (command.home != Home::kClient && command.home != Home::kSubscribers &&
+                    command.home != Home::kTransaction);
+}
+
 }  // namespace
 
 Router::Router(Shard& shard, Post& post)
@@ -52,6 +60,34 @@ void Router::Remove(Client& client) {
   shard_.metrics().clients.Set(clients_.size());
 }
 
+void Router::RefuseWaiting(std::string_view error) {
+  Invariant(dirty_.empty());
+  std::string refusal;
+  RespWriter(refusal, RespVersion::kResp2).Error(error);
+  std::vector<Client*> all;
+  for (const auto& [id, client] : clients_) all.push_back(client);
+  for (Client* client : all) Dismiss(*client, refusal);
+}
+
+// As if it left: what it asked of others is done, and brings nothing any more.
+void Router::Dismiss(Client& client, std::string_view refusal) {
+  Remove(client);
+  client.gated = false;
+  client.gather.reset();
+  client.transaction.reset();
+  client.publishing = 0;
+  client.postponed = false;
+  client.close_after_replies = true;
+  client.replies.RefuseWaiting(refusal);
+  if (!std::exchange(client.stalled, {}).empty()) {
+    std::string& out = client.replies.tail();
+    const size_t mark = out.size();
+    out += refusal;
+    client.replies.Seal(mark, 0);
+  }
+  client.sink->OnReplies();
+}
+
 Client* Router::FindClient(uint64_t id) const {
   const auto found = clients_.find(id);
   return found == clients_.end() ? nullptr : found->second;
@@ -79,9 +115,12 @@ void Router::Execute(Client& client, const Request& request) {
   Invariant(!client.blocked());
   const auto& [words, command, key] = request;
   shard_.NoteCommand();
-  client.last_seen = shard_.now().now;
+  client.last_seen = shard_.now();
   shard_.metrics().commands_processed.Add();
-  const RefusalReasons reasons{.config = shard_.config(), .loading = shard_.loading()};
+  const RefusalReasons reasons{.config = shard_.config(),
+                               .loading = shard_.loading(),
+                               .follows = shard_.follows(),
+                               .stale = shard_.IsStale()};
   if (const std::string refusal = RefusalOf(client, command, words, reasons); !refusal.empty()) {
     if (command != nullptr && command->home == Home::kTransaction)
       return transactions_.Abort(client, *command, refusal);
@@ -89,6 +128,10 @@ void Router::Execute(Client& client, const Request& request) {
     return ReplyError(client, refusal, command);
   }
   client.last_command = command;
+  if (TellsData(client, *command)) {
+    client.tells_data = true;
+    if (client.transaction != nullptr) client.transaction->tells_data = true;
+  }
   observers_.Asked(client, *command, words);
   if (client.transaction != nullptr && (command->flags & kImmediate) == 0) {
     return transactions_.Queue(client, *command, words);
@@ -221,11 +264,14 @@ CommandContext Router::ContextOf(const RequestHeader& request, std::string& out)
           .client = nullptr,
           .reply = RespWriter(out, static_cast<RespVersion>(request.resp_version), kReplyBytesMax),
           .db = request.db,
-          .now = shard_.now(),
+          .now = shard_.state_now(),
           .client_id = request.from.client};
 }
 
-std::string_view Router::GrowthRefusal(const CommandSpec& command) const {
+// Whoever read it at its connection may have asked before we followed, or on a shard that no longer
+// does.
+std::string_view Router::RefusalOfChange(const CommandSpec& command) const {
+  if (shard_.follows()) return kReadOnlyError;
   return (command.flags & kGrows) == 0 ? std::string_view() : shard_.GrowthRefusal();
 }
 
@@ -243,7 +289,7 @@ Router::Outcome Router::Run(const RequestHeader& request, Client* client, Args w
     if ((command.flags & kStock) != 0 && !shard_.PrepareStock(ctx))
       return {.parked = true, .gate = 0};
   }
-  if (const std::string_view refusal = GrowthRefusal(command); !refusal.empty()) {
+  if (const std::string_view refusal = ChangeRefusal(command); !refusal.empty()) {
     ctx.reply.Error(refusal);
     observers_.Rejected(&command, std::string_view(out).substr(mark));
     return {.parked = false, .gate = ctx.gate};
@@ -410,7 +456,7 @@ void Router::EndTurn() {
       post_.Send(static_cast<ShardId>(to), outboxes_[to]);
     }
   }
-  const Index acked = AckedIndex(shard_.server().log);
+  const Index acked = AckedIndex(shard_.server());
   served_.swap(dirty_);
   for (Client* client : served_) {
     client->dirty = false;
@@ -425,7 +471,7 @@ void Router::EndTurn() {
 }
 
 void Router::OnAcked() {
-  const Index acked = AckedIndex(shard_.server().log);
+  const Index acked = AckedIndex(shard_.server());
   shard_.OnAcked(acked);
   served_.swap(gated_);
   for (Client* client : served_) {

@@ -74,6 +74,11 @@ class Router {
   // Sends the client what is no reply.
   void Push(Client& client, std::string_view bytes, TurnStamp gate = 0);
 
+  // Another server leads: nobody will ever learn what becomes of the requests that are not answered
+  // yet. Each is answered with this error, and its client is to be closed behind that and is no
+  // longer this router's. Requires: the turn has just ended.
+  void RefuseWaiting(std::string_view error);
+
   // What another shard (or this one, a turn ago) sent. Its requests are served in order, as many a
   // turn as their replies' size allows.
   void Deliver(Letter letter);
@@ -102,8 +107,11 @@ class Router {
   Outcome RunToEnd(const RequestHeader& request, Client* client, Args words, std::string& out);
   // The same with the parts of a combined one. Requires: all of them are this shard's.
   TurnStamp RunWhole(const RequestHeader& request, Client& client, Args words, std::string& out);
-  // Why the command may not grow anything now; empty: it may.
-  std::string_view GrowthRefusal(const CommandSpec& command) const;
+  // Why the command may not change anything now, or not make it grow; empty: it may.
+  std::string_view ChangeRefusal(const CommandSpec& command) const {
+    constexpr uint32_t kChanges = kWrite | kGrows;
+    return (command.flags & kChanges) == 0 ? std::string_view() : RefusalOfChange(command);
+  }
   void Send(ShardId to, const RequestHeader& request, Args words);
   void Respond(const ResponseHeader& header, std::string_view reply);
   // A part of a client's reply, or the whole of it, is there. Nothing happens if the client left.
@@ -126,16 +134,19 @@ class Router {
   void SpreadShards(Client& client, const CommandSpec& command, Args words);
   RequestHeader HeaderOf(const Client& client, const CommandSpec& command) const;
   RequestHeader PartOf(const Client& client, size_t part) const;
+  std::string_view RefusalOfChange(const CommandSpec& command) const;
   Outcome RunEachKey(const RequestHeader& request, Args words, std::string& out, bool waits);
 
   void Answer(const RequestHeader& request, Args words);
   void AnswerPeer(const RequestHeader& request, Args words);
+  void ApplyStream(const StreamRequest& stream);
   void Admit(const RequestHeader& request, Args words);
   bool Visit(const RequestHeader& request, Args words);
   void Wait(SlotList slots, const RequestHeader& request, Args words);
   void RetryVisits();
   void ServeInbox();
   void DeliverResponses(std::string_view responses);
+  void Dismiss(Client& client, std::string_view refusal);
   void FinishPart(Client& client, const ResponseHeader& header, std::string_view reply);
   void MarkDirty(Client& client);
 
@@ -160,7 +171,7 @@ class Router {
     size_t done = 0;
   };
   std::deque<Requests> inbox_;
-  size_t answered_bytes_ = 0;  // this turn, to other shards and in parts
+  size_t answered_bytes_ = 0;  // this turn, to other shards and in parts; also of the stream
   // A visit may go in, or try again: a slot was let go, or a sweep took a slice.
   bool retry_ = false;
 

@@ -8,7 +8,8 @@
 namespace holdfast {
 namespace {
 
-// What answers to other shards may take in one turn: beyond it the rest waits for the next.
+// What answers to other shards, and the stream, may take in one turn: beyond it the rest waits for
+// the next.
 constexpr size_t kAnsweredBytesPerTurn = size_t{1} << 20;
 
 // What is kept of a reply's memory for the next one.
@@ -55,6 +56,12 @@ void Router::Answer(const RequestHeader& request, Args words) {
   shard_.watch().StartLap();
 }
 
+// It takes its share of the turn, as answers do: readers are served in between.
+void Router::ApplyStream(const StreamRequest& stream) {
+  answered_bytes_ += stream.mutations.size();
+  shard_.ApplyStream(stream.index, stream.server_time, stream.mutations);
+}
+
 void Router::AnswerPeer(const RequestHeader& request, Args words) {
   scratch_.clear();
   TurnStamp gate = 0;
@@ -81,6 +88,8 @@ void Router::AnswerPeer(const RequestHeader& request, Args words) {
       // Behind a WATCH of the same client that may still wait at a held slot.
       if (!words.empty() && !shard_.locks().idle()) return Wait({}, request, words);
       return shard_.watches().Remove(request.from.client);
+    case RequestKind::kStream:
+      return ApplyStream(ReadStream(words));
     case RequestKind::kCut:
       break;  // never comes in a letter
     case RequestKind::kMonitorLine:

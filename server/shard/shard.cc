@@ -1,6 +1,7 @@
 #include "server/shard/shard.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "storage/base/quoted.h"
@@ -36,6 +37,7 @@ Shard::Shard(ShardId id, ServerState& server, HashSeed seed, const Config& confi
                 static_cast<Slot>(server.map.FirstSlot(id + 1) - 1)),
       chance_(server.random_seed + id) {
   SetConfig(config);
+  Publish();  // another one may have been in its place
 }
 
 void Shard::SetConfig(const Config& config) {
@@ -55,10 +57,14 @@ void Shard::AdoptConfig() {
 
 void Shard::SetNow(UnixMs now) {
   AdoptConfig();
-  Invariant(now >= now_.now);
-  now_.now = now;
-  const int64_t grace_until = server_.grace_until_ms.load(std::memory_order_relaxed);
-  now_.due = ToUnixMs(now) < grace_until ? kNever : now;
+  Invariant(now >= now_);
+  now_ = now;
+  if (!follows_) {
+    // The stream that we followed may have been ahead of our clock.
+    state_now_.now = std::max(state_now_.now, now);
+    const int64_t grace_until = server_.grace_until_ms.load(std::memory_order_relaxed);
+    state_now_.due = ToUnixMs(state_now_.now) < grace_until ? kNever : state_now_.now;
+  }
   watch_.StartLap();
   if (loading_) return;
   // What recovery loaded counts as used at the start: second 0.
@@ -69,7 +75,7 @@ void Shard::SetNow(UnixMs now) {
 
 void Shard::StartGrace() {
   int64_t armed = ServerState::kGraceArmed;
-  const int64_t until = ToUnixMs(After(now_.now, config_.restart_grace));
+  const int64_t until = ToUnixMs(After(state_now_.now, config_.restart_grace));
   server_.grace_until_ms.compare_exchange_strong(armed, until);
 }
 
@@ -89,8 +95,13 @@ Entry* Shard::Peek(CommandContext& ctx, const KeyPlace& place) {
 
 Entry* Shard::Live(const KeyPlace& place) {
   Entry* const entry = keyspace_.Find(place);
-  if (entry == nullptr || !entry->IsPast(now_.now)) return entry;
-  Expire(place);
+  if (entry == nullptr || !entry->IsPast(state_now_.now)) return entry;
+  if (!follows_) {
+    Expire(place);
+  } else if (!watches_.empty()) {
+    // It stays until the primary says so, and yet whoever watches it has seen it go.
+    watches_.Touch(place.db, place.key);
+  }
   return nullptr;
 }
 
@@ -136,7 +147,7 @@ bool Shard::PrepareStock(CommandContext& ctx) {
   }
   keyspace_.Touch(*entry);
   ctx.item = &entry->item();
-  return !Settle(ctx.place, *ctx.item) || !HasDue(*ctx.item, now_);
+  return follows_ || !Settle(ctx.place, *ctx.item) || !HasDue(*ctx.item, state_now_);
 }
 
 // ---- changes
@@ -180,34 +191,46 @@ std::string_view Shard::GrowthRefusal() const {
 // ---- groups
 
 bool Shard::SettleForGroup(std::string_view sku) {
+  if (follows_) return true;
   const KeyPlace place = At(kStockDb, sku);
   Item* const item = keyspace_.FindStock(place);
-  return item == nullptr || !Settle(place, *item) || !HasDue(*item, now_);
+  return item == nullptr || !Settle(place, *item) || !HasDue(*item, state_now_);
 }
 
 void Shard::BeginCapture(Pending& group, Instant granted_at) {
   Invariant(!captures());
   pending_ = &group;
-  now_outside_group_ = std::exchange(now_, granted_at);
+  now_outside_group_ = std::exchange(state_now_, granted_at);
 }
 
 void Shard::EndCapture() {
   Invariant(captures());
   pending_ = &batch_;
-  now_ = now_outside_group_;
+  state_now_ = now_outside_group_;
   Publish();
 }
 
 void Shard::ApplyOfGroup(std::string_view mutations) {
-  ByteReader bytes(mutations);
-  MutationView mutation{};
-  while (NextMutation(bytes, mutation)) {
-    if (!watches_.empty()) TouchOfGroup(mutation);
-    const bool applied = keyspace_.ApplyView(mutation);
-    Invariant(applied);
-  }
-  Invariant(!bytes.failed());
+  ApplyMutations(mutations);
   Publish();
+}
+
+// A few at a time, so that the cache misses of all of them overlap.
+void Shard::ApplyMutations(std::string_view mutations) {
+  ByteReader bytes(mutations);
+  std::array<MutationView, Keyspace::kAheadMax> ahead{};
+  while (!bytes.rest().empty()) {
+    size_t count = 0;
+    while (count < ahead.size() && NextMutation(bytes, ahead[count])) ++count;
+    Invariant(!bytes.failed());
+    const std::span<const MutationView> taken(ahead.data(), count);
+    if (count > 1) keyspace_.PrefetchFor(taken);
+    for (const MutationView& mutation : taken) {
+      if (!watches_.empty()) TouchOfGroup(mutation);
+      const bool applied = keyspace_.ApplyView(mutation);
+      Invariant(applied);
+    }
+  }
 }
 
 void Shard::TouchOfGroup(const MutationView& mutation) {
@@ -270,16 +293,54 @@ void Shard::GateGroup(const SlotList& slots, std::span<const std::string> skus, 
     raise(keyspace_.gated_stamp(static_cast<Slot>(slot)));
 }
 
+// ---- the stream
+
+// What a batch does to other shards comes to them in a letter of their own. So for a moment a read
+// over several shards may see a part of it, as it may see two keys that were written one after the
+// other: each shard by itself is always a prefix of the log. To take a batch in at once everywhere
+// all shards would have to wait for the slowest, once for each group that the primary ran.
+void Shard::ApplyStream(Index index, UnixMs server_time, std::string_view mutations) {
+  std::atomic<Index>& applied = server_.standing.applied[id_];
+  const Index before = applied.load(std::memory_order_relaxed);
+  if (mutations.empty()) {
+    Invariant(index >= before);
+  } else {
+    Invariant(follows_);
+    Invariant(!loading_);
+    Invariant(index > before);
+    ApplyMutations(mutations);
+  }
+  state_now_.now = std::max(state_now_.now, server_time);
+  applied.store(index, std::memory_order_release);
+  applied_ = true;
+}
+
+Index Shard::LastIndex() const {
+  return follows_ ? server_.standing.applied[id_].load(std::memory_order_relaxed)
+                  : server_.log.LastPushed();
+}
+
+void Shard::NoteLoaded(Index last, UnixMs server_time) {
+  state_now_.now = std::max(state_now_.now, server_time);
+  server_.standing.applied[id_].store(last, std::memory_order_release);
+}
+
 // ---- turns
 
 void Shard::PushBatch() {
   metrics_.turns.Add();
+  if (applied_) {
+    applied_ = false;
+    Publish();
+    if (server_.standing.on_applied != nullptr) server_.standing.on_applied->Wake();
+  }
   if (!changed_) return;
   Publish();
   const Index index = server_.log.Push(
-      {.mutations = batch_.mutations, .gated = batch_.gated, .server_time = now_.now});
+      {.mutations = batch_.mutations, .gated = batch_.gated, .server_time = state_now_.now});
+  deposed_ |= index == kNeverDurable;
   gate_.Pushed(index);
-  gate_.Advance(AckedIndex(server_.log));
+  gate_.Advance(AckedIndex(server_));
   metrics_.batches.Add();
   changed_ = false;
   batch_.gated = false;
@@ -303,10 +364,10 @@ void Shard::Publish() {
 
 bool Shard::Settle(const KeyPlace& place, Item& item) {
   if (item.counting()) {
-    CommitItem(place, item, *DecideCountBuyers(item, now_));
+    CommitItem(place, item, *DecideCountBuyers(item, state_now_));
     return true;
   }
-  const auto expired = DecideSettle(item, limits_, now_);
+  const auto expired = DecideSettle(item, limits_, state_now_);
   if (!expired) return false;
   metrics_.holds_expired.Add(expired->count);
   CommitItem(place, item, *expired);
@@ -314,12 +375,12 @@ bool Shard::Settle(const KeyPlace& place, Item& item) {
 }
 
 bool Shard::Forget(const KeyPlace& place, Item& item) {
-  if (const auto holds = DecideForgetHolds(item, now_)) {
+  if (const auto holds = DecideForgetHolds(item, state_now_)) {
     metrics_.holds_forgotten.Add(holds->count);
     CommitItem(place, item, *holds);
     return true;
   }
-  if (const auto refs = DecideForgetRefs(item, now_)) {
+  if (const auto refs = DecideForgetRefs(item, state_now_)) {
     metrics_.refs_forgotten.Add(refs->count);
     CommitItem(place, item, *refs);
     return true;
@@ -339,10 +400,10 @@ bool Shard::FreeDoomed() {
 void Shard::Sweep() {
   if (loading_) return;
   sweep_unfinished_ = FreeDoomed();
-  if (!server_.sweeps.load(std::memory_order_relaxed)) return;
+  if (follows_ || !server_.sweeps.load(std::memory_order_relaxed)) return;
   watch_.StartLap();
   SweepDue();
-  watch_.Note(LatencyEvent::kSweep, now_.now);
+  watch_.Note(LatencyEvent::kSweep, now_);
 }
 
 void Shard::SweepDue() {
@@ -353,7 +414,7 @@ void Shard::SweepDue() {
   size_t records = 0;
   while (records < kSweepRecordsPerTurn) {
     const size_t looked_at = keyspace_.CollectDue(
-        now_.now, kSweepStep,
+        state_now_.now, kSweepStep,
         [&](const KeyPlace& place) {
           if (BatchIsFull() || locks_.Held(place.slot)) return;  // it comes again
           Expire(place);

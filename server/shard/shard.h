@@ -1,6 +1,10 @@
 // Shard: the owner of a range of slots. Commands read its state, decide, and change it here only:
 // Commit applies a mutation, writes it into the turn's batch, and notes what replies must wait for.
 //
+// A replica's shard follows: its state is what the primary's log makes of it (ApplyStream), and
+// nothing is decided here. It is judged by the stream's time, too: a key is past its deadline when
+// the primary's clock says so.
+//
 // No I/O, no thread, no clock of its own: SetNow moves its time, PushBatch ends its turn.
 // Owner thread: one.
 #pragma once
@@ -54,19 +58,33 @@ class Shard {
 
   // ---- time: stands still within a command
 
-  // Whether the keyspace is ours yet. Before the clock is read for SetNow: loading may move it.
-  void NoteLoading() { loading_ = server_.loading.load(std::memory_order_acquire); }
+  // Whether the keyspace is ours yet, and ours to change. Before the clock is read for SetNow:
+  // loading may move it.
+  void NoteStanding() {
+    loading_ = server_.loading.load(std::memory_order_acquire);
+    follows_ = server_.standing.follows.load(std::memory_order_acquire);
+  }
   // Until it is false no look-up, no change and no sweep: commands are refused (RefusalOf).
   bool loading() const { return loading_; }
+  // While it is true nothing is changed here but by ApplyStream; writes are refused (RefusalOf).
+  bool follows() const { return follows_; }
+  // What is read may be far behind, and the operator would rather have it refused.
+  bool IsStale() const {
+    return follows_ && !config_.replica_serve_stale_data &&
+           !server_.standing.link_up.load(std::memory_order_relaxed);
+  }
 
   void SetNow(UnixMs now);
   // A command is about to be answered: the restart grace, if it was waiting for that, runs from
   // now.
   void NoteCommand() {
     const int64_t grace_until = server_.grace_until_ms.load(std::memory_order_relaxed);
-    if (grace_until == ServerState::kGraceArmed && !loading_) StartGrace();
+    if (grace_until == ServerState::kGraceArmed && !loading_ && !follows_) StartGrace();
   }
-  Instant now() const { return now_; }
+  // The clock's: for clients, pauses, limits and whoever measures.
+  UnixMs now() const { return now_; }
+  // What the state is judged by: the same, or the stream's time. Never back.
+  Instant state_now() const { return state_now_; }
   // Chance, for commands that choose (HRANDFIELD): what changes state logs the choice.
   Random& chance() { return chance_; }
 
@@ -75,8 +93,9 @@ class Shard {
   KeyPlace At(const MutationPlace& place) const { return keyspace_.At(place); }
   KeyPlace At(DbIndex db, std::string_view key) const { return keyspace_.At(db, SlotOf(key), key); }
 
-  // The key's entry; one past its deadline is expired on the way, as a logged fact, and is not
-  // there. The reply waits for the last change of the slot where its level asks for it.
+  // The key's entry; one past its deadline is expired on the way, as a logged fact (unless we
+  // follow), and is not there. The reply waits for the last change of the slot where its level asks
+  // for it.
   Entry* Find(CommandContext& ctx) { return Find(ctx, ctx.place); }
   Entry* Find(CommandContext& ctx, const KeyPlace& place);
   // The same for who only asks about the key: no use of it that OBJECT IDLETIME would count from.
@@ -88,8 +107,8 @@ class Shard {
   // What whoever tells of this key waits for.
   TurnStamp ReadStamp(const KeyPlace& place, const Entry* entry);
 
-  // Fills ctx.item, with nothing due on it. False: too many holds are due for one command; it must
-  // wait while the sweep takes them in slices.
+  // Fills ctx.item, with nothing due on it (where we follow: as the stream left it). False: too
+  // many holds are due for one command; it must wait while the sweep takes them in slices.
   [[nodiscard]] bool PrepareStock(CommandContext& ctx);
 
   // ---- changes
@@ -168,6 +187,17 @@ class Shard {
   void GateGroup(const SlotList& slots, std::span<const std::string> skus, Index index);
   TurnStamp StampFor(Index index) { return gate_.StampFor(index, changed_); }
 
+  // ---- the stream: what a replica's primary has logged
+
+  // A batch that is acked: those of its mutations that are ours, perhaps none, and its server time.
+  // Requires: all of that were verified; not loading; following, if there are any; in log order.
+  void ApplyStream(Index index, UnixMs server_time, std::string_view mutations);
+  // Batches up to here are in the keyspace: where a snapshot's cut lies. Requires: nothing is
+  // unpushed.
+  Index LastIndex() const;
+  // A push was refused: another server leads, and what the keyspace holds is in no log.
+  bool deposed() const { return deposed_; }
+
   // ---- turns
 
   void PushBatch();
@@ -185,7 +215,7 @@ class Shard {
   void Sweep();
   bool HasWork() const { return sweep_unfinished_; }
 
-  // ---- recovery: one thread at a time, and not the owner's before NoteLoading found it done
+  // ---- recovery: one thread at a time, and not the owner's before NoteStanding found it done
 
   // Loads one fact of the snapshot. False: it is malformed.
   [[nodiscard]] bool Load(const MutationView& fact) { return keyspace_.Load(fact); }
@@ -198,6 +228,8 @@ class Shard {
   }
   // After the last one: audits every SKU. kDamaged, naming the first that does not add up.
   Status FinishRecovery();
+  // All of the above was the log up to here. Needed by who will follow.
+  void NoteLoaded(Index last, UnixMs server_time);
   // What is there now shows in the metrics.
   void Publish();
 
@@ -213,6 +245,7 @@ class Shard {
 
   template <typename M>
   void Record(const MutationPlace& place, const M& mutation, bool gated) {
+    Invariant(!follows_);
     changed_ |= !captures();
     if (!watches_.empty()) watches_.Touch(place.db, place.key);
     if (!keeps_) return;
@@ -251,6 +284,8 @@ class Shard {
     std::visit([&](const auto& one) { CommitItem(place, item, one); }, mutation);
   }
 
+  void ApplyMutations(std::string_view mutations);
+
   // A key's deadline has passed.
   void Expire(const KeyPlace& place);
   void NoteEvent(const MutationPlace& place, std::string_view event, bool gated);
@@ -287,7 +322,8 @@ class Shard {
 
   Keyspace keyspace_;
   AckGate gate_;
-  Instant now_{};
+  UnixMs now_{};
+  Instant state_now_{};
   Random chance_;
 
   SlotLocks locks_;
@@ -295,10 +331,13 @@ class Shard {
 
   Pending batch_;                // the turn's
   Pending* pending_ = &batch_;   // where commits go
-  Instant now_outside_group_{};  // while they go to a group
+  Instant now_outside_group_{};  // of state_now_, while they go to a group
   bool changed_ = false;
+  bool applied_ = false;  // of the stream, in this turn
+  bool deposed_ = false;
 
   bool loading_ = false;
+  bool follows_ = false;
   bool sweep_unfinished_ = false;
 };
 

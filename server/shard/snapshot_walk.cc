@@ -27,12 +27,17 @@ SlotList SnapshotWalk::Slots() const {
   return slots;
 }
 
+// A server that was deposed has a state that is in no log.
+bool SnapshotWalk::IsWanted(const SnapshotRun& run) const {
+  return run.wanted() == number_ && !shard_.deposed();
+}
+
 bool SnapshotWalk::HasWork() const {
   const SnapshotRun* const run = shard_.server().snapshots;
   if (run == nullptr) return false;
   switch (stage_) {
     case Stage::kIdle:
-      return run->wanted() != 0 && run->wanted() != number_;
+      return run->wanted() != 0 && run->wanted() != number_ && !shard_.deposed();
     case Stage::kCut:
       return true;
     case Stage::kWaits:
@@ -56,7 +61,7 @@ void SnapshotWalk::Work() {
   }
   shard_.watch().StartLap();
   if (!taking_->Step(kBytesPerTurn)) NextPartition(run);
-  shard_.watch().Note(LatencyEvent::kSnapshot, shard_.now().now);
+  shard_.watch().Note(LatencyEvent::kSnapshot, shard_.now());
 }
 
 bool SnapshotWalk::AfterPush() {
@@ -66,10 +71,10 @@ bool SnapshotWalk::AfterPush() {
   if (held) {
     shard_.locks().Release(Slots());
     stage_ = Stage::kCut;
-    if (run.wanted() == number_) Cut(run);
+    if (IsWanted(run)) Cut(run);
   }
   // Partitions with next to nothing in them go at once.
-  while (stage_ == Stage::kCut && run.wanted() == number_) {
+  while (stage_ == Stage::kCut && IsWanted(run)) {
     if (shard_.locks().idle() || shard_.locks().Free(Slots())) {
       Cut(run);
     } else {
@@ -89,7 +94,7 @@ void SnapshotWalk::OnGranted() {
 }
 
 void SnapshotWalk::Cut(SnapshotRun& run) {
-  run.TookCut(partition_, shard_.server().log.LastPushed(), number_);
+  run.TookCut(partition_, shard_.LastIndex(), number_);
   taking_.emplace(shard_.keyspace(), partition_, number_, run);
   stage_ = Stage::kTakes;
   if (!taking_->Step(1)) NextPartition(run);

@@ -2,6 +2,7 @@
 //
 //   cut    right after a turn's push, when nothing of the partition is unpushed and nobody holds a
 //          slot of it. If somebody does, we stand in line for all of its slots, like a group.
+//          A primary has all that was pushed then, a replica what it has applied.
 //   take   a slice a turn, while the rows find room; then the next partition
 //
 // A group over shards holds its slots until its changes are in the log and in memory, so no cut
@@ -42,6 +43,7 @@ class SnapshotWalk {
     kTakes,
   };
 
+  bool IsWanted(const SnapshotRun& run) const;
   void Cut(SnapshotRun& run);
   void NextPartition(SnapshotRun& run);
   SlotList Slots() const;

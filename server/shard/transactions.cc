@@ -89,6 +89,8 @@ void Transactions::Queue(Client& client, const CommandSpec& command, Args words)
   const RequestHeader header{.from = {}, .command = &command, .db = 0, .resp_version = 0};
   AppendRequest(transaction.requests, header, words);
   ++transaction.commands;
+  transaction.flags_of_any |= command.flags;
+  transaction.flags_of_all &= command.flags;
   transaction.publishes |= command.home == Home::kSubscribers;
   if (transaction.requests.size() > static_cast<size_t>(shard_.config().proto_max_bulk_len)) {
     transaction.requests = {};

@@ -13,6 +13,7 @@
 #include "storage/check/open_database.h"
 #include "storage/core/mutation_text.h"
 #include "storage/recovery.h"
+#include "storage/snapshot_cursor.h"
 #include "storage/snapshot_store.h"
 #include "storage/trimmed_epochs.h"
 
@@ -36,6 +37,7 @@ class Inspection {
 
   Status ReadWitness();
   Status OpenDatabase();
+  Status ReadArriving();
   Status ReadHistory();
   void CompareHistory();
   Status ReadNode();
@@ -72,6 +74,8 @@ Status Inspection::Run() {
   report_.directory = directory_.path();
   if (Status status = ReadWitness(); !status.ok()) return status;
   if (Status status = OpenDatabase(); !status.ok() || !database_) return status;
+  if (Status status = ReadArriving(); !status.ok()) return status;
+  if (report_.arriving) return ReadNode();
   if (Status status = ReadHistory(); !status.ok() || !report_.history) return status;
   CompareHistory();
   if (Status status = ReadNode(); !status.ok()) return status;
@@ -127,6 +131,16 @@ Status Inspection::OpenDatabase() {
   report_.past_damage = !opened.wal_damage.empty();
   for (std::string& damage : opened.wal_damage) Damaged(std::move(damage), true);
   return Status::Ok();
+}
+
+Status Inspection::ReadArriving() {
+  std::string row;
+  ArrivingMark mark;
+  Status read = database_->ReadMeta(kArrivingKey, row);
+  if (read.code() == Status::Code::kNotFound) return Status::Ok();
+  if (read.ok()) read = DecodeArrivingMark(row, mark);
+  if (read.ok()) report_.arriving = mark;
+  return Note(read);
 }
 
 Status Inspection::ReadHistory() {

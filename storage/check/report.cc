@@ -134,6 +134,11 @@ std::string Remedy(const CheckReport& report) {
          ", and forgets what lies behind";
 }
 
+std::string Verdict(const CheckReport& report) {
+  if (report.arriving) return "a full sync was under way: a start gives it up and begins empty";
+  return report.empty ? "nothing was ever stored here" : "everything is as it was written";
+}
+
 }  // namespace
 
 std::string TimeText(UnixMs time) {
@@ -184,6 +189,10 @@ std::string ReportText(const CheckReport& report) {
   }
   TellWitness(text, report);
   if (report.node) TellNode(text, *report.node);
+  if (report.arriving) {
+    text.Line("arriving", "history " + report.arriving->history.Hex() + ", behind index " +
+                              Number(report.arriving->last.index));
+  }
   if (!report.empty && report.history) {
     TellSnapshot(text, report.snapshot);
     text.Line("tables", Number(report.tables) + ", " + Plural(report.table_bytes, "byte"));
@@ -196,8 +205,7 @@ std::string ReportText(const CheckReport& report) {
   if (!report.sound()) {
     text.Line("remedy", Remedy(report));
   } else {
-    text.Line("sound",
-              report.empty ? "nothing was ever stored here" : "everything is as it was written");
+    text.Line("sound", Verdict(report));
   }
   return text.Take();
 }

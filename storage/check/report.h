@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/arriving_mark.h"
 #include "storage/base/server_time.h"
 #include "storage/check/cut_mark.h"
 #include "storage/check/loaded_state.h"
@@ -56,6 +57,8 @@ struct Damage {
 struct CheckReport {
   std::string directory;
   bool empty = false;  // no server ever stored anything here
+  // A full sync was under way: nothing of what is here counts.
+  std::optional<ArrivingMark> arriving;
   std::optional<History> history;
   std::optional<NodeMark> node;
   Epochs trimmed_epochs;  // as the row tells of them

@@ -37,6 +37,11 @@ class Fact:
     def __init__(self, state, earliest=0, latest=0):
         self.state, self.earliest, self.latest = state, earliest, latest
 
+    @staticmethod
+    def same(one, other):
+        """Also of two that are None."""
+        return (one and vars(one)) == (other and vars(other))
+
     def __repr__(self):
         return "%s until %d..%d" % (self.state, self.earliest, self.latest) if self.latest else self.state
 
@@ -56,6 +61,7 @@ class Hold:
         self.sku, self.name, self.units = sku, name, units
         self.known = None  # a Fact; None: no such hold
         self.asked = []
+        self.ghosts = {}  # by verb: an Ask whose answer is lost, and which may still take effect at any time
 
     def outcomes(self, fact, ask, now):
         """The facts that a server may make of one by one command, at any time until now."""
@@ -77,11 +83,26 @@ class Hold:
 
     def possible(self, now):
         """Every fact that some prefix of the unanswered commands leads to."""
-        reached = last = [self.known]
+        reached = last = self._haunted([self.known], now)
         for ask in self.asked:
-            last = [after for fact in last for after in self.outcomes(fact, ask, now)]
+            last = self._haunted([after for fact in last for after in self.outcomes(fact, ask, now)], now)
             reached = reached + last
         return reached
+
+    def _haunted(self, facts, now):
+        """These, and all that the ghosts make of them."""
+        reached = list(facts)
+        for fact in reached:
+            for after in [after for ask in self.ghosts.values() for after in self.outcomes(fact, ask, now)]:
+                if not any(Fact.same(after, other) for other in reached):
+                    reached.append(after)
+        return reached
+
+    def loses_answers(self):
+        """The connection is gone, and what was asked may be on its way; it will be asked again."""
+        for ask in self.asked:
+            self.ghosts.setdefault(ask.verb, ask)
+        self.asked = []
 
     @staticmethod
     def fits(seen, expected, due_by):
@@ -97,9 +118,10 @@ class Hold:
 
     def answered(self, seen, now, due_by):
         """Takes the answer to the oldest command; False if no server that keeps its word could give it."""
-        expected = self.outcomes(self.known, self.asked.pop(0), now)
+        ask, before = self.asked.pop(0), self._haunted([self.known], now)
+        expected = self._haunted([after for fact in before for after in self.outcomes(fact, ask, now)], now)
         if seen and seen.state == "EXPIRED":
-            expected.append(self.known)  # time came first
+            expected += before  # time came first
         self.known, honest = seen, any(self.fits(seen, fact, due_by) for fact in expected)
         return honest
 
@@ -267,7 +289,7 @@ class Oracle:
             known = [hold for hold in notes.touched if hold.known]
             retries += [hold for hold in known if hold.asked] + self.rng.sample(known, min(len(known), 20))
             for hold in notes.touched:
-                hold.asked = []
+                hold.asked, hold.ghosts = [], {}
         retries = list(dict.fromkeys(retries))
         replies = run(client, [("RESERVE", hold.sku, hold.name, hold.units) for hold in retries])
         for hold, reply in zip(retries, replies):

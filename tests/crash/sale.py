@@ -10,25 +10,12 @@ LONG_MS, SHORT_MS = 600_000, 400
 OPEN_HOLDS = 200  # of one buyer; beyond them only what ends holds
 
 
-class Buyer(threading.Thread):
-    """One connection, one notebook, until the connection is lost. Without `sessions`: stock alone."""
+class Customer:
+    """What is bought on one connection after the other, and written down in one notebook."""
 
-    def __init__(self, server, notes, skus, rng, sessions=True):
-        super().__init__(daemon=True)
-        self.server, self.notes, self.skus, self.rng, self.sessions = server, notes, skus, rng, sessions
+    def __init__(self, notes, skus, rng):
+        self.notes, self.skus, self.rng = notes, skus, rng
         self.open = [hold for hold in notes.holds if hold.known and hold.known.state == "HELD"]
-
-    def run(self):
-        try:
-            with contextlib.closing(Client(self.server.port)) as client:
-                while True:
-                    self._buy(client)
-                    if self.sessions:
-                        self._use_session(client)
-        except OSError:
-            pass  # the crash; what is unanswered stays so in the notebook
-        except Exception as error:  # a thread's own would go unseen
-            self.notes.problems.append("%s was answered out of order: %r" % (self.notes.buyer, error))
 
     def _buy(self, client):
         mark = self.notes.sessions.mark()
@@ -105,6 +92,27 @@ class Buyer(threading.Thread):
         if ref.applied != ref.delta:
             self.notes.problems.append("ref %s of %s (%d): %s" % (ref.name, ref.sku, ref.delta, reply))
         return True
+
+
+class Buyer(Customer, threading.Thread):
+    """One connection, until it is lost. Without `sessions`: stock alone."""
+
+    def __init__(self, server, notes, skus, rng, sessions=True):
+        Customer.__init__(self, notes, skus, rng)
+        threading.Thread.__init__(self, daemon=True)
+        self.server, self.sessions = server, sessions
+
+    def run(self):
+        try:
+            with contextlib.closing(Client(self.server.port)) as client:
+                while True:
+                    self._buy(client)
+                    if self.sessions:
+                        self._use_session(client)
+        except OSError:
+            pass  # the crash; what is unanswered stays so in the notebook
+        except Exception as error:  # a thread's own would go unseen
+            self.notes.problems.append("%s was answered out of order: %r" % (self.notes.buyer, error))
 
     def _use_session(self, client):
         keys = self.notes.sessions

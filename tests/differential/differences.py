@@ -80,6 +80,7 @@ NOT_SENT = {
     "CLIENT|ID CLIENT|INFO CLIENT|LIST INFO TIME": "tell of one process",
     "CLIENT|KILL": "tests/wire/client_test.py",
     "ROLE": "tests/wire/replication_test.py: tells of one process and its log",
+    "REPLICAOF SLAVEOF FAILOVER WAIT": "tests/differential/roles_test.py: the generators' servers stand alone",
     "CLIENT|HELP COMMAND|HELP CONFIG|HELP FUNCTION|HELP LATENCY|HELP MEMORY|HELP OBJECT|HELP PUBSUB|HELP "
     "SLOWLOG|HELP":
         "the help is our own",
@@ -117,5 +118,6 @@ NOT_SENT = {
 # ---- rows of COMMAND: what differs (arity, flags, keys, categories), and why
 
 ROWS = {
-    "SAVE BGSAVE BGREWRITEAOF": ({"flags"}, "no async loading here, so no flag for it"),
+    "SAVE BGSAVE BGREWRITEAOF REPLICAOF SLAVEOF": ({"flags"}, "no async loading here, so no flag for it"),
+    "WAIT": ({"flags"}, "within MULTI Redis' does not wait; ours is refused there"),
 }

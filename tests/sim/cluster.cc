@@ -76,7 +76,7 @@ void Cluster::Disconnect(SimClient& client) {
 
 bool Cluster::Execute(SimClient& client, const std::vector<std::string>& words) {
   if (client.client.blocked()) return false;
-  shard(client.shard).NoteLoading();
+  shard(client.shard).NoteStanding();
   shard(client.shard).SetNow(now_);
   const std::vector<std::string_view> views(words.begin(), words.end());
   router(client.shard).Execute(client.client, views);
@@ -86,7 +86,7 @@ bool Cluster::Execute(SimClient& client, const std::vector<std::string>& words) 
 void Cluster::EndTurn(int shard) { router(shard).EndTurn(); }
 
 void Cluster::Work(int id) {
-  shard(id).NoteLoading();
+  shard(id).NoteStanding();
   shard(id).SetNow(now_);
   router(id).Work();
 }
@@ -98,7 +98,7 @@ bool Cluster::Deliver(int from, int to) {
   if (mail.empty()) return false;
   Letter letter = std::move(mail.front());
   mail.pop_front();
-  shard(to).NoteLoading();
+  shard(to).NoteStanding();
   shard(to).SetNow(now_);
   router(to).Deliver(std::move(letter));
   return true;

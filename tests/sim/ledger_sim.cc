@@ -199,7 +199,7 @@ class Life : public SimServer {
         words.size() > 1 && cluster().state().map.OwnerOf(SlotOf(words[1])) == shard.id();
     const Item* const item =
         here ? shard.keyspace().FindStock(shard.At(kStockDb, words[1])) : nullptr;
-    const bool due = item != nullptr && HasDue(*item, shard.now());
+    const bool due = item != nullptr && HasDue(*item, shard.state_now());
     const size_t batch = shard.pending_bytes();
     const size_t memory = shard.keyspace().MemoryBytes();
     cluster().Execute(client, words);

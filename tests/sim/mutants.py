@@ -26,7 +26,7 @@ MUTANTS = {
     # Replies leave when their turn is pushed.
     "ack_before_sync": Mutant(
         "server/shard/shard.cc",
-        "  gate_.Advance(AckedIndex(server_.log));",
+        "  gate_.Advance(AckedIndex(server_));",
         "  gate_.Advance(index);",
         "not in the log as far as it is durable",
     ),
@@ -140,7 +140,7 @@ MUTANTS = {
     ),
     "lead_without_being_a_member": Mutant(
         "server/replication/machine_leading.cc",
-        "    if (!group.Has(id_)) return Do(LeadRefused{LeadRefusal::kNotMember});",
+        "  if (!MayLead()) return Do(LeadRefused{LeadRefusal::kNotMember});",
         "",
         "lacks what was acked",
         "RunReplicationSim",

@@ -1,6 +1,6 @@
-// How many seeds a test plays: all together about three minutes of one core, and less where a
-// sanitizer makes each of them ten times as long. From the environment, one command runs a hundred
-// thousand of them, or one alone:
+// How many seeds a test plays: all together about two minutes of one core in what users run, and
+// less where checks or a sanitizer make each of them many times as long. From the environment, one
+// command runs a hundred thousand of them, or one alone:
 //
 //   HOLDFAST_SIM_SEEDS   so many
 //   HOLDFAST_SIM_FIRST   from this one on

@@ -40,7 +40,11 @@ class Client:
     def __init__(self, port, resp=2, unix=None):
         if unix:
             self.socket = socket.socket(socket.AF_UNIX)
-            self.socket.connect(unix)
+            try:
+                self.socket.connect(unix)
+            except OSError:
+                self.socket.close()
+                raise
         else:
             self.socket = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS)
         self.socket.settimeout(ANSWER_SECONDS)
@@ -172,13 +176,17 @@ class Server:
             if self.process.poll() is not None:
                 raise AssertionError("the server stopped at its start:\n" + self.log())
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                self.knock()
                 if not loaded or "Ready to accept connections" in self.log(begin):
                     return self
             except OSError:
                 pass
             time.sleep(0.01)
         raise AssertionError("the server did not start in time:\n" + self.log())
+
+    def knock(self):
+        """An OSError until it listens."""
+        socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
 
     def cpu_seconds(self):
         with open("/proc/%d/stat" % self.process.pid) as stat:

@@ -17,7 +17,7 @@ class Primary(WireTest):
     def test_info_has_redis_fields_in_redis_order(self):
         self.call("STOCK.CREATE", self.key(), 1)
         info = self.info("replication")
-        self.assertEqual(list(info), REDIS_FIELDS)
+        self.assertEqual(list(info)[:len(REDIS_FIELDS)], REDIS_FIELDS)  # ours come behind them
         self.assertEqual((info["role"], info["connected_slaves"]), ("master", "0"))
         self.assertRegex(info["master_replid"], "^[0-9a-f]{32}0{8}$")
         self.assertEqual(info["master_replid2"], "0" * 40)

@@ -43,6 +43,21 @@ TEST(ClientPause, EndsWhenToldAndMayLastForEver) {
   EXPECT_EQ(pause.At(At(0)), PauseKind::kNone);
 }
 
+TEST(ClientPause, AndHandingOverDoNotEndEachOther) {
+  ClientPause pause;
+  pause.BeginHandOver();
+  EXPECT_EQ(pause.At(At(1000)), PauseKind::kWrites);
+  pause.Extend(PauseKind::kAll, 100, At(0));
+  EXPECT_EQ(pause.At(At(99)), PauseKind::kAll);
+  EXPECT_EQ(pause.At(At(100)), PauseKind::kWrites);
+  pause.End();
+  EXPECT_EQ(pause.At(At(0)), PauseKind::kWrites);
+  pause.Extend(PauseKind::kAll, 100, At(0));
+  pause.EndHandOver();
+  EXPECT_EQ(pause.At(At(99)), PauseKind::kAll);
+  EXPECT_EQ(pause.At(At(100)), PauseKind::kNone);
+}
+
 TEST(SpanClock, CountsInNanosecondsWhateverItsTicks) {
   EXPECT_EQ(SpanClock().Ns(), 0U);
   // 3 ticks a nanosecond; after a hundred days, too.

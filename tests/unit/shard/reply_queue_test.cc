@@ -198,5 +198,33 @@ TEST_F(ReplyQueueTest, WhatIsNoReplyKeepsTheOrderAndIsCounted) {
   EXPECT_EQ(queue_.bytes(), 0U);
 }
 
+TEST_F(ReplyQueueTest, EachReplyThatIsNotReadyIsRefusedByItself) {
+  Reply("ready ", 0);
+  Reply("held", gate_.Current());
+  Reply("held with it", gate_.Current());
+  Reply("behind it", 0);
+  EndTurn(10);
+  const auto ticket = queue_.Expect(100);
+  Reply("behind another shard", 0);
+  const auto fulfilled = queue_.Expect(100);
+  queue_.Fulfil(fulfilled, "from elsewhere", 0);
+  queue_.Append("a message");
+  queue_.RefuseWaiting("no ");
+  EXPECT_EQ(Sent(), "ready no no no no no no ");
+  EXPECT_TRUE(queue_.empty());
+  EXPECT_EQ(queue_.bytes(), 0);
+  EXPECT_EQ(queue_.awaited(), 0);
+  EXPECT_GT(ticket, 0);
+}
+
+TEST_F(ReplyQueueTest, WhoWantsNoRepliesHearsNoRefusals) {
+  Reply("held", gate_.Current());
+  queue_.SetVoice(ReplyQueue::Voice::kOff);
+  Reply("silent", gate_.Current());
+  queue_.Expect(100);
+  queue_.RefuseWaiting("no ");
+  EXPECT_EQ(Sent(), "no ");
+}
+
 }  // namespace
 }  // namespace holdfast

@@ -1,10 +1,20 @@
 #include "tests/unit/storage/database_crash_disk.h"
 
+#include <ctime>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
+#include <unistd.h>
+
 #include "tests/unit/storage/log_test_support.h"
+
+// RocksDB sleeps for a second behind a write that failed, in case the disk gets well again: in a
+// test of a hundred days, each of which ends with one, that is all that takes time.
+extern "C" int usleep(useconds_t) {
+  const timespec moment{.tv_sec = 0, .tv_nsec = 100'000};
+  return nanosleep(&moment, nullptr);
+}
 
 namespace holdfast {
 namespace {

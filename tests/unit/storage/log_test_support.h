@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/core/mutation.h"
+#include "storage/group.h"
 #include "storage/history.h"
 #include "storage/log.h"
 #include "storage/record.h"
@@ -31,6 +32,12 @@ inline std::string Mutations(std::string_view text, Slot slot = 7) {
   std::string bytes;
   AppendMutation(bytes, {.db = 0, .slot = slot, .key = "key"}, Text{text});
   return bytes;
+}
+
+inline NodeId TestNode(char fill) {
+  NodeId id;
+  id.bytes.fill(fill);
+  return id;
 }
 
 inline HistoryId TestHistory(char fill = 'h') {

@@ -8,14 +8,8 @@
 namespace holdfast {
 namespace {
 
-NodeId Node(char fill) {
-  NodeId id;
-  id.bytes.fill(fill);
-  return id;
-}
-
 NodeMark AMark() {
-  return {.id = Node('n'), .promise = {.epoch = 41, .primary = Node('p'), .leaving = true}};
+  return {.id = TestNode('n'), .promise = {.epoch = 41, .primary = TestNode('p'), .leaving = true}};
 }
 
 Status::Code CodeOf(const std::string& bytes) {
@@ -24,7 +18,7 @@ Status::Code CodeOf(const std::string& bytes) {
 }
 
 TEST(NodeMark, SaysWhatWasWritten) {
-  for (const NodeMark& written : {AMark(), NodeMark{}, NodeMark{.id = Node('n')}}) {
+  for (const NodeMark& written : {AMark(), NodeMark{}, NodeMark{.id = TestNode('n')}}) {
     NodeMark mark;
     ASSERT_TRUE(DecodeNodeMark(EncodeNodeMark(written), mark).ok());
     EXPECT_EQ(mark, written);
@@ -61,7 +55,7 @@ TEST(NodeMark, IsThereAfterItWasWrittenAndReplacesTheOneBefore) {
   const TempDir temp;
   NodeMark mark;
   EXPECT_EQ(ReadNodeMark(temp / "node", mark).code(), Status::Code::kNotFound);
-  ASSERT_TRUE(WriteNodeMark(temp / "node", {.id = Node('a')}).ok());
+  ASSERT_TRUE(WriteNodeMark(temp / "node", {.id = TestNode('a')}).ok());
   ASSERT_TRUE(WriteNodeMark(temp / "node", AMark()).ok());
   ASSERT_TRUE(ReadNodeMark(temp / "node", mark).ok());
   EXPECT_EQ(mark, AMark());

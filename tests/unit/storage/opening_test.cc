@@ -10,17 +10,11 @@
 namespace holdfast {
 namespace {
 
-NodeId Node(char fill) {
-  NodeId id;
-  id.bytes.fill(fill);
-  return id;
-}
-
 Group Three() {
-  return {.primary = Node('a'),
-          .sync_set = {{.id = Node('a'), .address = "10.0.0.1:6379"},
-                       {.id = Node('b'), .address = "[fd00::2]:6379"},
-                       {.id = Node('c'), .address = ""}},
+  return {.primary = TestNode('a'),
+          .sync_set = {{.id = TestNode('a'), .address = "10.0.0.1:6379"},
+                       {.id = TestNode('b'), .address = "[fd00::2]:6379"},
+                       {.id = TestNode('c'), .address = ""}},
           .version = 12};
 }
 

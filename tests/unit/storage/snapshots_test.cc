@@ -1,6 +1,8 @@
 // Snapshots for which there may be no room. Here the test is the shards.
 #include "storage/snapshots.h"
 
+#include <atomic>
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
@@ -16,7 +18,9 @@ class SnapshotsTest : public RocksLogTest {
   void SetUp() override {
     Start();
     snapshots_ = std::make_unique<Snapshots>(
-        *log_, Snapshots::Options{.now = [] { return FromUnixMs(0); }, .tell = {}});
+        *log_, Snapshots::Options{.now = [] { return FromUnixMs(0); },
+                                  .acked = [this] { return acked_.load(); },
+                                  .tell = {}});
     snapshots_->Start();
   }
   // Before the log.
@@ -31,9 +35,9 @@ class SnapshotsTest : public RocksLogTest {
     }
     return number;
   }
-  void TakeAll(uint32_t number, Partition first = 0) {
+  void TakeAll(uint32_t number, Partition first = 0, Index cut = 0) {
     for (Partition p = first; p < kPartitions; ++p) {
-      snapshots_->TookCut(p, 0, number);
+      snapshots_->TookCut(p, cut, number);
       snapshots_->Put(p, "row");
       snapshots_->TookAll(p, 1);
     }
@@ -44,8 +48,22 @@ class SnapshotsTest : public RocksLogTest {
   void LeaveNoRoom() { log_->SetDiskReserve(~uint64_t{0} / 2); }
   void MakeRoom() { log_->SetDiskReserve(0); }
 
+  std::atomic<Index> acked_{0};
   std::unique_ptr<Snapshots> snapshots_;
 };
+
+TEST_F(SnapshotsTest, OneIsCompleteWhenItsCutsAreAckedHoweverDurableTheyAreHere) {
+  for (int i = 0; i < 5; ++i) log_->Push({.mutations = "x", .server_time = FromUnixMs(1)});
+  ASSERT_TRUE(log_->Flush().ok());
+  acked_ = log_->LastPushed() - 1;
+  const uint32_t number = Begin();
+  TakeAll(number, 0, log_->LastPushed());
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(snapshots_->finished(), 0U);
+  acked_ = log_->LastPushed();
+  AwaitEnd(number);
+  EXPECT_EQ(snapshots_->complete(), number);
+}
 
 TEST_F(SnapshotsTest, OneForWhichThereIsNoRoomIsGivenUpAndTheNextOneIsComplete) {
   const uint32_t first = Begin();

@@ -134,11 +134,25 @@ TEST(ReplicationMachine, AnEmptyReplicaIsNotPromoted) {
 }
 
 TEST(ReplicationMachine, OnlyAMemberTakesOver) {
-  Node cat(WithLog(kCat, {kAnn, kBob}, 10, 10));
+  ReplicationMachine::Node replica = WithLog(kCat, {kAnn, kBob}, 10, 10);
+  replica.promise = {.epoch = 1, .primary = kAnn};
+  Node cat(replica);
   cat->Lead();
   const auto refused = cat.Did<LeadRefused>();
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->why, LeadRefusal::kNotMember);
+}
+
+TEST(ReplicationMachine, ABackupGoesOnAloneAboveWhatItsLogKnows) {
+  // A directory that never promised anything to anybody.
+  Node cat(WithLog(kCat, {kAnn, kBob}, 10, 10));
+  cat->Lead();
+  cat->PromiseKept(2);
+  const auto open = cat.Did<OpenEpoch>();
+  ASSERT_TRUE(open);
+  EXPECT_EQ(open->epoch, 2U);
+  ASSERT_EQ(open->group.sync_set.size(), 1U);
+  EXPECT_EQ(open->group.sync_set.front().id, kCat);
 }
 
 TEST(ReplicationMachine, ARestartIsANewEpochThatEveryMemberPromises) {
@@ -302,6 +316,38 @@ TEST(ReplicationMachine, AMemberIsToldToTakeOverWhenItHasAll) {
   EXPECT_TRUE(ann.Said<TakeOver>());
 }
 
+// FAILOVER said OK to somebody.
+TEST(ReplicationMachine, HandingOverWaitsForTheEpochsFirstAck) {
+  Node ann = LeadingWithBob();
+  ASSERT_TRUE(ann->HandOver(kBob));
+  ann->Tick(kLate + kTiming.heartbeat);
+  EXPECT_FALSE(ann.Said<TakeOver>());
+  ann->StoredUpTo(11);
+  ann.Hears(kBob, Stored{.epoch = 2, .index = 11});
+  ann->Tick(kLate + kTiming.heartbeat * 2);
+  EXPECT_TRUE(ann.Said<TakeOver>());
+}
+
+TEST(ReplicationMachine, HandingOverWaitsForAChangeOfTheSyncSet) {
+  Node ann = LeadingWithBob();
+  ann->StoredUpTo(11);
+  ann.Hears(kBob, Stored{.epoch = 2, .index = 11});
+  ASSERT_TRUE(ann->ChangeSyncSet({{.id = kAnn}, {.id = kBob}, {.id = kCat}}, {}));
+  ASSERT_TRUE(ann->HandOver(kBob));
+  ann->Tick(kLate + kTiming.heartbeat);
+  EXPECT_FALSE(ann.Said<TakeOver>());
+  ann->PromiseKept(3);
+  for (const NodeId& member : {kBob, kCat}) ann.Hears(member, PromiseGiven{.epoch = 3});
+  ASSERT_TRUE(ann.Did<OpenEpoch>());
+  ann->Opened(12);
+  ann->StoredUpTo(12);
+  for (const NodeId& member : {kBob, kCat}) ann.Hears(member, Stored{.epoch = 3, .index = 12});
+  ann->Tick(kLate + kTiming.heartbeat * 2);
+  const auto order = ann.Said<TakeOver>();
+  ASSERT_TRUE(order);
+  EXPECT_EQ(order->epoch, 3U);
+}
+
 TEST(ReplicationMachine, HandingOverIsGivenUp) {
   Node ann = LeadingWithBob();
   ann->StoredUpTo(11);
@@ -315,6 +361,17 @@ TEST(ReplicationMachine, HandingOverIsGivenUp) {
   ann.Hears(kBob, Stored{.epoch = 2, .index = 11, .lease_from = over + Uptime{1}},
             over + Uptime{2});
   EXPECT_GT(ann->LeaseUntil(), over);
+}
+
+TEST(ReplicationMachine, HandingOverIsGivenUpAsLateOrAsSoonAsSomebodyWants) {
+  Node ann = LeadingWithBob();
+  ann->StoredUpTo(11);
+  ann.Hears(kBob, Stored{.epoch = 2, .index = 11});
+  ASSERT_TRUE(ann->HandOver(kBob, kTiming.change_patience * 2));
+  ann->Tick(kLate + kTiming.change_patience * 2 - Uptime{1});
+  EXPECT_TRUE(ann->handing_over());
+  ann->GiveUpHandOver();
+  EXPECT_FALSE(ann->handing_over());
 }
 
 TEST(ReplicationMachine, AnOrderToTakeOverEndsTheLeaseThatItFollowsAndNoLaterOne) {
@@ -341,6 +398,8 @@ TEST(ReplicationMachine, AReplicaStoresOnReceiptAndAppliesWhatIsAcked) {
   EXPECT_EQ(bob.Said<Stored>()->index, 10U) << "of what is durable";
   bob->StoredUpTo(12);
   EXPECT_EQ(bob.Said<Stored>()->index, 12U);
+  bob->StoredUpTo(12);
+  EXPECT_FALSE(bob.Said<Stored>()) << "it has said so";
 }
 
 TEST(ReplicationMachine, AGapIsAskedForAgain) {
@@ -417,6 +476,51 @@ TEST(ReplicationMachine, WhoIsFartherBehindThanTheLogReachesGetsASnapshot) {
   ann.Hears(kCat, FollowFrom{.last = {1, 8}});
   EXPECT_FALSE(ann.Did<SendSnapshot>());
   EXPECT_EQ(ann.Did<ShipRecords>()->from, 9U);
+}
+
+TEST(ReplicationMachine, WhoFallsBehindWhatIsTrimmedWhileItIsShippedGetsASnapshot) {
+  Node ann = LeadingWithBob();
+  ann->StoredUpTo(11);
+  ann.Hears(kBob, Stored{.epoch = 2, .index = 11});
+  ann.Hears(kCat, FollowFrom{.last = {1, 7}});
+  ASSERT_EQ(ann.Did<ShipRecords>()->from, 8U);
+  ann->Trimmed(10);
+  ann->Shipped(kCat, 8);
+  EXPECT_FALSE(ann.Did<ShipRecords>());
+  EXPECT_TRUE(ann.Did<SendSnapshot>());
+}
+
+TEST(ReplicationMachine, WhatCouldNotBeShippedIsShippedFromWhereTheReplicaSays) {
+  Node ann = LeadingWithBob();
+  ann->StoredUpTo(11);
+  ann.Hears(kBob, FollowFrom{.last = {1, 7}});
+  ASSERT_EQ(ann.Did<ShipRecords>()->from, 8U);
+  ann->NotShipped(kBob);
+  EXPECT_FALSE(ann.Did<ShipRecords>());
+  ann.Hears(kBob, FollowFrom{.last = {1, 5}});
+  EXPECT_EQ(ann.Did<ShipRecords>()->from, 6U);
+}
+
+TEST(ReplicationMachine, SaysBeforehandWhichMessageEndsItsLead) {
+  const auto deposes = [](ReplicationMessage::Body body, HistoryId history = TheHistory()) {
+    Node ann = LeadingWithBob();
+    const ReplicationMessage message{.history = history, .body = std::move(body)};
+    const bool foreseen = ann->Deposes(kBob, message);
+    ann->Receive(kBob, message, kLate);
+    EXPECT_EQ(foreseen, !ann->leads());
+    return foreseen;
+  };
+  HistoryId other;
+  other.bytes[0] = 'x';
+  const AskPromise ask{.epoch = 3, .last = {2, 11}, .sync_set = {kAnn, kBob}, .takeover = true};
+  EXPECT_TRUE(deposes(ask));
+  EXPECT_FALSE(deposes(ask, other));
+  EXPECT_FALSE(deposes(AskPromise{.epoch = 2, .last = {2, 11}, .takeover = true}));
+  EXPECT_FALSE(deposes(AskPromise{.epoch = 3, .last = {1, 10}, .takeover = true})) << "it lacks";
+  EXPECT_TRUE(deposes(AppendRecords{.epoch = 3, .previous = {2, 11}}));
+  EXPECT_FALSE(deposes(AppendRecords{.epoch = 2, .previous = {2, 11}}));
+  EXPECT_FALSE(deposes(FollowFrom{.last = {2, 11}}));
+  EXPECT_FALSE(deposes(Outdated{.promised = {.epoch = 4, .primary = kBob}}));
 }
 
 TEST(ReplicationMachine, ASnapshotTakesThePlaceOfAnEmptyLogAndOfNoOtherHistorys) {
