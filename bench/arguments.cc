@@ -16,6 +16,7 @@ constexpr const char* kUsage =
 
 Server
   --host H (127.0.0.1)  --port N (6379)  --socket PATH  --password P
+  --or-port N     another server of its group, any number of times: the one that leads is asked
 
 Loads: set get session hset mset mget reserve soldout lifecycle reads
   -c N            connections (50)
@@ -29,6 +30,7 @@ Loads: set get session hset mset mget reserve soldout lifecycle reads
   --skus N        SKUs that reserve, lifecycle and reads spread over (1: one hot SKU)
   --keys N        keys of set, get, session, hset, mset, mget and reads (100000)
   --value-bytes N size of their values (64)
+  --prepared      the load's keys are there, of an earlier run or on a replica: nothing is written before it
   --server-pid N  reports also the CPU time of this local process while the load runs
 
 Scenario masks
@@ -76,7 +78,8 @@ class Words {
  private:
   Status ParseOne(std::string_view name) {
     if (ParseSwitch(name)) return Status::Ok();
-    if (name == "--port") return ParsePort();
+    if (name == "--port") return ParsePort(name, out_.address.port);
+    if (name == "--or-port") return ParsePort(name, out_.address.or_ports.emplace_back());
     MasksArguments& masks = out_.masks;
     const TextOption texts[] = {
         {"--host", &out_.address.host},
@@ -121,6 +124,8 @@ class Words {
       out_.help = true;
     } else if (name == "--quiet") {
       out_.quiet = true;
+    } else if (name == "--prepared") {
+      out_.prepared = true;
     } else if (name == "--lua") {
       out_.dialect = Dialect::kLua;
     } else if (name == "--lua-bare") {
@@ -156,10 +161,10 @@ class Words {
     return Status::Ok();
   }
 
-  Status ParsePort() {
+  Status ParsePort(std::string_view name, uint16_t& out) {
     uint64_t port = 0;
-    Status status = ParseNumber({"--port", &port, 1, 65'535});
-    if (status.ok()) out_.address.port = static_cast<uint16_t>(port);
+    Status status = ParseNumber({name, &port, 1, 65'535});
+    if (status.ok()) out = static_cast<uint16_t>(port);
     return status;
   }
 

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "storage/base/status.h"
 
@@ -20,6 +21,8 @@ enum class Dialect : uint8_t {
 struct Address {
   std::string host = "127.0.0.1";
   uint16_t port = 6379;
+  // Other servers of that host's group: connections go to the one that leads.
+  std::vector<uint16_t> or_ports;
   std::string socket;  // a unix socket's path; if set, host and port are not used
   std::string password;
 };
@@ -51,6 +54,7 @@ struct Arguments {
   uint64_t keys = 100'000;
   uint64_t value_bytes = 64;
   uint64_t seed = 1;
+  bool prepared = false;    // the load's keys are there
   uint64_t server_pid = 0;  // whose CPU time to report; 0: nobody's
   std::string json;         // the file for the summary; empty: none
   bool quiet = false;

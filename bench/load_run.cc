@@ -281,7 +281,9 @@ class LoadRun {
 Status RunLoad(const Arguments& arguments, Load& load, LoadResult& result) {
   Client client;
   if (Status status = client.Open(arguments.address); !status.ok()) return status;
-  if (Status status = load.Prepare(client); !status.ok()) return status;
+  if (!arguments.prepared) {
+    if (Status status = load.Prepare(client); !status.ok()) return status;
+  }
   return LoadRun(arguments, load, result).Run();
 }
 

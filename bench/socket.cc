@@ -79,20 +79,44 @@ Status SendAll(int fd, std::string_view bytes) {
   return Status::Ok();
 }
 
-Status LogIn(int fd, const std::string& password) {
+// One request and its answer, which may be an error.
+Status Ask(int fd, std::span<const std::string> words, std::string& answer) {
   std::string request;
-  const std::string words[] = {"AUTH", password};
   AppendCommand(request, words);
   if (Status status = SendAll(fd, request); !status.ok()) return status;
-  std::string answer;
+  answer.clear();
   while (ReplyLength(answer).state == ReplyRead::State::kNeedMore) {
     char byte = 0;  // byte by byte: what follows the answer must stay in the socket
-    if (recv(fd, &byte, 1, 0) != 1) return Status::Io("no answer to AUTH");
+    if (recv(fd, &byte, 1, 0) != 1) return Status::Io("no answer to " + words.front());
     answer += byte;
   }
+  return Status::Ok();
+}
+
+Status LogIn(int fd, const std::string& password) {
+  const std::string words[] = {"AUTH", password};
+  std::string answer;
+  if (Status status = Ask(fd, words, answer); !status.ok()) return status;
   if (!answer.starts_with('+'))
     return Status::Invalid("AUTH: " + answer.substr(0, answer.find('\r')));
   return Status::Ok();
+}
+
+Status CheckLeads(int fd) {
+  const std::string words[] = {"ROLE"};
+  std::string answer;
+  if (Status status = Ask(fd, words, answer); !status.ok()) return status;
+  const bool leads = answer.find("master") != std::string::npos;
+  return leads ? Status::Ok() : Status::Busy("it does not lead");
+}
+
+Status ConnectTo(const Address& address, Descriptor& out) {
+  Status status =
+      address.socket.empty() ? ConnectTcp(address, out) : ConnectUnix(address.socket, out);
+  if (status.ok() && !address.password.empty()) status = LogIn(out.get(), address.password);
+  if (status.ok() && !address.or_ports.empty()) status = CheckLeads(out.get());
+  if (!status.ok()) out.Close();
+  return status;
 }
 
 }  // namespace
@@ -112,11 +136,13 @@ void Descriptor::Close() {
 }
 
 Status Connect(const Address& address, Descriptor& out) {
-  Status status =
-      address.socket.empty() ? ConnectTcp(address, out) : ConnectUnix(address.socket, out);
-  if (!status.ok() || address.password.empty()) return status;
-  status = LogIn(out.get(), address.password);
-  if (!status.ok()) out.Close();
+  Status status = ConnectTo(address, out);
+  Address other = address;
+  for (const uint16_t port : address.or_ports) {
+    if (status.ok()) break;
+    other.port = port;
+    status = ConnectTo(other, out);
+  }
   return status;
 }
 
