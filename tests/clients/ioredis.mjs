@@ -1,5 +1,6 @@
 // ioredis: sessions, counters, pipelines, a sale, a restart.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import test, { after } from 'node:test';
 import Redis from 'ioredis';
 import { eventually, port, restartServer, sellOut } from './shop.mjs';
@@ -7,6 +8,15 @@ import { eventually, port, restartServer, sellOut } from './shop.mjs';
 const redis = new Redis(port, { retryStrategy: () => 20 });
 redis.on('error', () => {});  // while the server restarts
 after(() => redis.disconnect());
+
+// Until it is ready it may send SUBSCRIBE ahead of the INFO by which it finds out whether it is.
+async function subscribing(t) {
+  const subscriber = redis.duplicate();
+  t.after(() => subscriber.disconnect());
+  subscriber.on('error', () => {});
+  await once(subscriber, 'ready');
+  return subscriber;
+}
 
 test('a session lives as long as it was given', async () => {
   assert.equal(await redis.set('session:1', JSON.stringify({ cart: ['mask'] }), 'EX', 600), 'OK');
@@ -64,9 +74,8 @@ test('a walk finds every key', async () => {
   assert.equal(found.size, 300);
 });
 
-test('subscribers hear channels and patterns, and again by themselves after a restart', async () => {
-  const subscriber = redis.duplicate();
-  subscriber.on('error', () => {});
+test('subscribers hear channels and patterns, and again by themselves after a restart', async (t) => {
+  const subscriber = await subscribing(t);
   const heard = [];
   subscriber.on('message', (channel, message) => heard.push([channel, message]));
   subscriber.on('pmessage', (pattern, channel, message) => heard.push([pattern, channel, message]));
@@ -83,11 +92,10 @@ test('subscribers hear channels and patterns, and again by themselves after a re
   assert.equal(await subscriber.unsubscribe('news', 'other'), 1);
   assert.equal(await subscriber.punsubscribe('n*'), 0);
   assert.equal(await subscriber.get('nothing'), null);  // an ordinary connection once more
-  subscriber.disconnect();
 });
 
-test('a session that ends is told', async () => {
-  const subscriber = redis.duplicate();
+test('a session that ends is told', async (t) => {
+  const subscriber = await subscribing(t);
   const heard = [];
   await redis.config('SET', 'notify-keyspace-events', 'Ex');
   subscriber.on('message', (channel, key) => heard.push([channel, key]));
@@ -96,7 +104,6 @@ test('a session that ends is told', async () => {
   await eventually(() => heard.length === 1);
   assert.deepEqual(heard, [['__keyevent@0__:expired', 'session:ends']]);
   await redis.config('SET', 'notify-keyspace-events', '');
-  subscriber.disconnect();
 });
 
 test('a sale, by commands that ioredis does not know', async () => {
