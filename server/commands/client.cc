@@ -12,6 +12,7 @@
 #include "server/commands/command_docs.h"
 #include "server/commands/connection.h"
 #include "server/commands/keys.h"
+#include "server/commands/rows.h"
 #include "server/commands/tables.h"
 #include "server/shard/router.h"
 #include "server/shard/shard.h"
@@ -294,14 +295,7 @@ constexpr CommandSpec Own(std::string_view name, CommandFunction run, int arity,
 }
 
 constexpr CommandSpec kCommands[] = {
-    {.name = "CLIENT",
-     .arity = -2,
-     .flags = kContainer,
-     .home = Home::kClient,
-     .group = "connection",
-     .since = "0.1.0",
-     .args = "",
-     .summary = "A container for commands about client connections."},
+    ContainerRow("connection", "CLIENT", "A container for commands about client connections."),
     Own("CLIENT|ID", CmdClientId, 2, "", "The number of this connection."),
     Own("CLIENT|INFO", CmdClientInfo, 2, "", "This connection as a line of CLIENT LIST."),
     {.name = "CLIENT|LIST",

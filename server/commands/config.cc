@@ -6,6 +6,7 @@
 #include "protocol/words.h"
 #include "server/commands/command_docs.h"
 #include "server/commands/keys.h"
+#include "server/commands/rows.h"
 #include "server/commands/tables.h"
 #include "server/config_rewrite.h"
 #include "server/directives.h"
@@ -141,14 +142,7 @@ void FirstReply(RespWriter& reply, std::span<const std::string> parts) { reply.R
 constexpr uint32_t kFlags = kAdmin | kLoading | kStale | kNoScript;
 
 constexpr CommandSpec kCommands[] = {
-    {.name = "CONFIG",
-     .arity = -2,
-     .flags = kContainer,
-     .home = Home::kClient,
-     .group = "server",
-     .since = "0.1.0",
-     .args = "",
-     .summary = "A container for configuration commands."},
+    ContainerRow("server", "CONFIG", "A container for configuration commands."),
     {.name = "CONFIG|GET",
      .run = CmdConfigGet,
      .arity = -3,

@@ -48,14 +48,8 @@ void CmdFunctionStats(CommandContext& ctx, Args) {
 }
 
 constexpr CommandSpec kCommands[] = {
-    {.name = "FUNCTION",
-     .arity = -2,
-     .flags = kContainer,
-     .home = Home::kClient,
-     .group = "scripting",
-     .since = "0.1.0",
-     .args = "",
-     .summary = "A container for commands about functions, of which there are none."},
+    ContainerRow("scripting", "FUNCTION",
+                 "A container for commands about functions, of which there are none."),
     ClientRow("scripting", "FUNCTION|FLUSH", CmdFunctionFlush, -2, kWrite | kNoScript,
               "[ASYNC|SYNC]", "Remove all functions: OK, there are none."),
     ClientRow("scripting", "FUNCTION|LIST", CmdFunctionList, -2, kNoScript,

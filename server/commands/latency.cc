@@ -133,14 +133,7 @@ void CmdLatencyHistogram(CommandContext& ctx, Args args) {
 constexpr uint32_t kFlags = kAdmin | kNoScript | kLoading | kStale;
 
 constexpr CommandSpec kCommands[] = {
-    {.name = "LATENCY",
-     .arity = -2,
-     .flags = kContainer,
-     .home = Home::kClient,
-     .group = "server",
-     .since = "0.1.0",
-     .args = "",
-     .summary = "A container for commands about what takes long."},
+    ContainerRow("server", "LATENCY", "A container for commands about what takes long."),
     ClientRow("server", "LATENCY|LATEST", CmdLatencyLatest, 2, kFlags, "",
               "Each event's last sample and its longest."),
     ClientRow("server", "LATENCY|HISTORY", CmdLatencyHistory, 3, kFlags, "event",

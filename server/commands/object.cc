@@ -7,6 +7,7 @@
 #include "protocol/words.h"
 #include "server/commands/command_docs.h"
 #include "server/commands/keys.h"
+#include "server/commands/rows.h"
 #include "server/commands/tables.h"
 #include "storage/base/parse_int.h"
 #include "storage/core/hashes.h"
@@ -88,18 +89,6 @@ void CmdMemoryUsage(CommandContext& ctx, Args args) {
 
 constexpr KeyPositions kSecondWord{.first = 2, .last = 2, .step = 1};
 
-constexpr CommandSpec Container(std::string_view name, std::string_view group,
-                                std::string_view summary) {
-  return {.name = name,
-          .arity = -2,
-          .flags = kContainer,
-          .home = Home::kClient,
-          .group = group,
-          .since = "0.1.0",
-          .args = "",
-          .summary = summary};
-}
-
 constexpr CommandSpec OfKey(std::string_view name, CommandFunction run, int arity,
                             std::string_view group, std::string_view args,
                             std::string_view summary) {
@@ -127,7 +116,7 @@ constexpr CommandSpec Help(std::string_view name, std::string_view group) {
 }
 
 constexpr CommandSpec kCommands[] = {
-    Container("OBJECT", "generic", "What a key is made of."),
+    ContainerRow("generic", "OBJECT", "What a key is made of."),
     OfKey(
         "OBJECT|ENCODING", CmdObjectEncoding, 3, "generic", "key",
         "Answer how Redis would keep the value: int, embstr, raw, listpack, hashtable; or stock."),
@@ -138,7 +127,7 @@ constexpr CommandSpec kCommands[] = {
     OfKey("OBJECT|REFCOUNT", CmdObjectRefCount, 3, "generic", "key",
           "Answer 1: values are never shared."),
     Help("OBJECT|HELP", "generic"),
-    Container("MEMORY", "server", "What takes memory."),
+    ContainerRow("server", "MEMORY", "What takes memory."),
     OfKey("MEMORY|USAGE", CmdMemoryUsage, -3, "server", "key [SAMPLES count]",
           "Answer the bytes that the key and its value take. They are known, not sampled."),
     Help("MEMORY|HELP", "server"),

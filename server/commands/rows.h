@@ -22,4 +22,10 @@ constexpr CommandSpec ClientRow(std::string_view group, std::string_view name, C
           .summary = summary};
 }
 
+// Of a command that is only the first word of others.
+constexpr CommandSpec ContainerRow(std::string_view group, std::string_view name,
+                                   std::string_view summary) {
+  return ClientRow(group, name, nullptr, -2, kContainer, "", summary);
+}
+
 }  // namespace holdfast

@@ -53,14 +53,7 @@ void CmdSlowlogReset(CommandContext& ctx, Args) {
 constexpr uint32_t kFlags = kAdmin | kLoading | kStale;
 
 constexpr CommandSpec kCommands[] = {
-    {.name = "SLOWLOG",
-     .arity = -2,
-     .flags = kContainer,
-     .home = Home::kClient,
-     .group = "server",
-     .since = "0.1.0",
-     .args = "",
-     .summary = "A container for commands about slow commands."},
+    ContainerRow("server", "SLOWLOG", "A container for commands about slow commands."),
     ClientRow("server", "SLOWLOG|GET", CmdSlowlogGet, -2, kFlags, "[count]",
               "The last slow commands: id, Unix seconds, microseconds, words, client; -1 for all."),
     ClientRow("server", "SLOWLOG|LEN", CmdSlowlogLen, 2, kFlags, "",
