@@ -13,6 +13,7 @@
 #include "server/output_limit.h"
 #include "server/server_log_level.h"
 #include "storage/base/status.h"
+#include "storage/core/mutation_format.h"
 
 namespace holdfast {
 
@@ -81,8 +82,9 @@ struct Config {
   std::vector<std::string> replicaof = {"no", "one"};  // host and port of the primary
   std::vector<std::string> sync_replicas = {"none"};   // "host:port" of each
   int64_t sync_member_log_bytes = 1024 * kMiB;
-  int64_t replica_sync_interval = 5;  // milliseconds; 0: as appendfsync says
-  std::string masterauth;             // empty: none. As requirepass
+  int64_t holdfast_format = kOldestFormat;  // of mutations, that are written
+  int64_t replica_sync_interval = 5;        // milliseconds; 0: as appendfsync says
+  std::string masterauth;                   // empty: none. As requirepass
   std::string masteruser;
   bool replica_serve_stale_data = true;
   int64_t replica_priority = 100;  // 0: never promoted

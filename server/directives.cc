@@ -152,6 +152,10 @@ constexpr Directive kDirectives[] = {
      MemoryField{&Config::sync_member_log_bytes, kMiB, kBytesMax}, kStart, kPlain,
      "Log that is kept for replicas that are away or slow; who lacks more is sent the whole state "
      "again."},
+    {kReplication, "holdfast-format",
+     IntegerField{&Config::holdfast_format, kOldestFormat, kNewestFormat}, kRunning, kPlain,
+     "Newest format of changes that this server writes to its log, and sends. A release that knows "
+     "a newer one reads it, and writes it when every node of the group does and this is raised."},
     {kReplication, "replica-sync-interval", IntegerField{&Config::replica_sync_interval, 0, 1000},
      kRunning, kPlain,
      "While a replica is linked ordinary keys are synced every so many milliseconds, for it is "

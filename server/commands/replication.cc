@@ -9,7 +9,7 @@
 #include "server/commands/rows.h"
 #include "server/commands/tables.h"
 #include "server/replication/control.h"
-#include "server/replication/wire.h"
+#include "server/replication/hello.h"
 #include "server/server_log.h"
 #include "server/shard/client.h"
 #include "server/shard/shard.h"
@@ -187,25 +187,18 @@ void CmdSyncSetRemove(CommandContext& ctx, Args args) {
 
 // ---- other nodes
 
-// NODELINK version node host port
+// NODELINK version reads writes node host port
 void CmdNodeLink(CommandContext& ctx, Args args) {
   ReplicationControl* const replication = ReplicationOf(ctx);
   if (replication == nullptr) return;
-  const auto version = ParseInt64(args[1]);
-  if (!version || *version != kReplicationVersion) {
-    return ctx.reply.Error("ERR this server links nodes of version " +
-                           std::to_string(kReplicationVersion) +
-                           "; run the same release of Holdfast on both");
-  }
-  LinkHello hello{.version = kReplicationVersion};
-  int64_t port = 0;
-  if (!NodeId::FromHex(args[2], hello.node) || !ParsePort(args[4], port)) {
-    return ctx.reply.Error("ERR a node is 32 hex digits, a port 0 to 65535");
-  }
+  LinkHello hello;
+  Status status = DecodeLinkRequest(args, hello);
+  if (status.ok()) status = CanLink({.writes = ctx.shard.config().holdfast_format}, hello);
+  if (!status.ok()) return ctx.reply.Error("ERR " + status.text());
   // As it is seen from here, unless it says.
   NodeAddress seen;
   ParseNodeAddress(ctx.client->address, seen);
-  hello.announced = {.host = args[3].empty() ? seen.host : std::string(args[3]), .port = port};
+  if (hello.announced.host.empty()) hello.announced.host = seen.host;
   const int descriptor = ctx.client->sink->OnDetach();
   if (descriptor < 0) return ctx.reply.Error("ERR nodes are linked over TCP");
   replication->TakeLink(descriptor, hello);
@@ -221,21 +214,16 @@ constexpr CommandSpec kCommands[] = {
     ClientRow("server", "FAILOVER", CmdFailover, -1, kAdmin | kNoScript | kStale,
               "[TO host port] [ABORT] [TIMEOUT ms]",
               "Hands over to a member of the sync set, which leads as soon as it has all."),
-    {.name = "SYNCSET",
-     .arity = -2,
-     .flags = kContainer,
-     .home = Home::kClient,
-     .group = "server",
-     .since = "0.1.0",
-     .args = "",
-     .summary = "Commands about the replicas that acknowledgements wait for."},
+    ContainerRow("server", "SYNCSET",
+                 "Commands about the replicas that acknowledgements wait for."),
     ClientRow("server", "SYNCSET|LIST", CmdSyncSetList, 2, kOfNodes, "",
               "The sync set: address, node, and how it stands."),
     ClientRow("server", "SYNCSET|ADD", CmdSyncSetAdd, 3, kOfNodes, "host:port",
               "Takes a replica into the sync set as soon as it has caught up."),
     ClientRow("server", "SYNCSET|REMOVE", CmdSyncSetRemove, 3, kOfNodes, "host:port",
               "Takes a member out of the sync set. If it is cut off it must never lead again."),
-    ClientRow("server", "NODELINK", CmdNodeLink, 5, kOfNodes, "version node host port",
+    ClientRow("server", "NODELINK", CmdNodeLink, -2, kOfNodes,
+              "version reads writes node host port",
               "Makes this connection a link between two nodes, for nodes only."),
 };
 

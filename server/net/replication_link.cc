@@ -1,9 +1,9 @@
 #include "server/net/replication_link.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
+#include "server/replication/steady_uptime.h"
 #include "storage/base/hex.h"
 #include "storage/base/invariant.h"
 
@@ -12,27 +12,22 @@ namespace {
 
 constexpr size_t kReadBytes = size_t{256} * 1024;
 constexpr size_t kAnswersMax = 1024;
-constexpr std::string_view kLinkAnswer = "+LINK ";
-
-Uptime SteadyNow() {
-  return std::chrono::floor<Uptime>(std::chrono::steady_clock::now().time_since_epoch());
-}
 
 }  // namespace
 
 ReplicationLink::ReplicationLink(uv_loop_t* loop, Owner& owner)
-    : owner_(owner), heard_(SteadyNow()), read_buffer_(kReadBytes, '\0') {
+    : owner_(owner), heard_(SteadyUptime()), read_buffer_(kReadBytes, '\0') {
   const int error = uv_tcp_init(loop, &tcp_);
   Invariant(error == 0);
   tcp_.data = connect_.data = write_.data = this;
 }
 
 ReplicationLink* ReplicationLink::Accept(uv_loop_t* loop, Owner& owner, int descriptor,
-                                         const LinkHello& hello, std::string_view answer) {
+                                         const LinkHello& hello) {
   auto* link = new ReplicationLink(loop, owner);
   link->node_ = hello.node;
   link->announced_ = hello.announced;
-  link->out_ = answer;
+  link->out_ = EncodeLinkAnswer(owner.Hello()) + "\r\n";
   if (const int error = uv_tcp_open(&link->tcp_, descriptor); error != 0) {
     link->Close(uv_strerror(error));
     return nullptr;
@@ -91,7 +86,7 @@ void ReplicationLink::Read() {
 void ReplicationLink::OnRead(ssize_t bytes, const uv_buf_t* buffer) {
   if (bytes == 0 || state_ == State::kClosed) return;
   if (bytes < 0) return Close(uv_strerror(static_cast<int>(bytes)));
-  heard_ = SteadyNow();
+  heard_ = SteadyUptime();
   std::string_view fresh(buffer->base, static_cast<size_t>(bytes));
   Status status;
   if (state_ == State::kAsking) status = TakeAnswers(fresh);
@@ -134,10 +129,10 @@ Status ReplicationLink::TakeAnswer(std::string_view line) {
     return Status::Ok();
   }
   if (line.starts_with('-')) return Status::Invalid("it answers: " + std::string(line.substr(1)));
-  const std::string head = std::string(kLinkAnswer) + std::to_string(kReplicationVersion) + " ";
-  if (!line.starts_with(head) || !NodeId::FromHex(line.substr(head.size()), node_)) {
-    return Status::Damaged("no node of this version answers there");
-  }
+  LinkHello hello;
+  if (Status status = DecodeLinkAnswer(line, hello); !status.ok()) return status;
+  if (Status status = CanLink(owner_.Hello(), hello); !status.ok()) return status;
+  node_ = hello.node;
   state_ = State::kUp;
   owner_.OnUp(*this);
   return Status::Ok();

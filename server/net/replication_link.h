@@ -2,8 +2,8 @@
 // theirs do: whoever dials asks with words, and once he has been answered both sides speak frames.
 //
 //   dials ── AUTH [user] password ─────────────────────────► (if masterauth is set)
-//         ── NODELINK version node host-or-"" port ────────►
-//         ◄─ +LINK version node ─────────────────────────── or an error, and that was all
+//         ── NODELINK, server/replication/hello.h ─────────►
+//         ◄─ +LINK ───────────────────────────────────────── or an error, and that was all
 //         ◄─ frames, server/replication/wire.h ───────────►
 //
 // Owner: the replication thread. Closed, it goes when its handle has.
@@ -16,6 +16,7 @@
 #include <uv.h>
 
 #include "server/replication/control.h"
+#include "server/replication/hello.h"
 #include "server/replication/message.h"
 #include "server/replication/wire.h"
 #include "storage/base/status.h"
@@ -28,6 +29,8 @@ class ReplicationLink {
   class Owner {
    public:
     virtual ~Owner() = default;
+    // With what this node introduces itself.
+    virtual LinkHello Hello() const = 0;
     // `node` is known from here on.
     virtual void OnUp(ReplicationLink& link) = 0;
     // Not ok: the link closes.
@@ -39,9 +42,9 @@ class ReplicationLink {
   };
 
   // Both send what they are given when Flush is called.
-  // A connection whose other side has asked. `answer` is what it is told.
+  // A connection whose other side has asked.
   static ReplicationLink* Accept(uv_loop_t* loop, Owner& owner, int descriptor,
-                                 const LinkHello& hello, std::string_view answer);
+                                 const LinkHello& hello);
   // `requests` are asked one after the other: what the last one's answer is followed by is frames,
   // and must not overtake the others'. Null: it has failed, and the owner has heard of it.
   static ReplicationLink* Dial(uv_loop_t* loop, Owner& owner, const NodeAddress& address,

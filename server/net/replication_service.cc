@@ -1,7 +1,6 @@
 #include "server/net/replication_service.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <future>
 #include <utility>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "protocol/resp_writer.h"
+#include "server/replication/steady_uptime.h"
 #include "server/server_log.h"
 #include "storage/base/invariant.h"
 
@@ -27,26 +27,24 @@ constexpr Uptime kDialAgain{500};
 // Frames that nobody takes pile up no further: what is lost is asked for again.
 constexpr size_t kUnsentMax = size_t{16} << 20;
 
-Uptime SteadyNow() {
-  return std::chrono::floor<Uptime>(std::chrono::steady_clock::now().time_since_epoch());
-}
-
 bool ParseIp(const NodeAddress& address, sockaddr_storage& out) {
   const int port = static_cast<int>(address.port);
   return uv_ip4_addr(address.host.c_str(), port, reinterpret_cast<sockaddr_in*>(&out)) == 0 ||
          uv_ip6_addr(address.host.c_str(), port, reinterpret_cast<sockaddr_in6*>(&out)) == 0;
 }
 
-void AppendCommand(std::string& out, std::initializer_list<std::string_view> words) {
+std::string Command(const std::vector<std::string>& words) {
+  std::string out;
   RespWriter writer(out, RespVersion::kResp2);
   writer.Array(words.size());
-  for (const std::string_view word : words) writer.Bulk(word);
+  for (const std::string& word : words) writer.Bulk(word);
+  return out;
 }
 
 }  // namespace
 
 ReplicationService::ReplicationService(RocksLog& log, ServerState& server, Options options)
-    : log_(log), server_(server), options_(std::move(options)) {
+    : log_(log), server_(server), options_(std::move(options)), groups_(log) {
   uv_loop_init(&uv_);
   uv_async_init(&uv_, &async_, [](uv_async_t* async) {
     auto* self = static_cast<ReplicationService*>(async->data);
@@ -71,7 +69,7 @@ ReplicationService::~ReplicationService() {
 void ReplicationService::Start(Index first, Index acked) {
   ReplicationLinks& links = *this;  // for others it is private that this is one
   host_ = std::make_unique<ReplicationHost>(
-      log_, server_, links, &waker_, first, acked,
+      log_, server_, links, groups_, &waker_, first, acked,
       ReplicationHost::Options{.now = options_.now,
                                .reload = options_.reload,
                                .config = options_.config,
@@ -81,7 +79,7 @@ void ReplicationService::Start(Index first, Index acked) {
       &tick_,
       [](uv_timer_t* timer) {
         auto* self = static_cast<ReplicationService*>(timer->data);
-        if (self->host_->busy() || SteadyNow() - self->turned_ >= kIdleTick) self->Turn();
+        if (self->host_->busy() || SteadyUptime() - self->turned_ >= kIdleTick) self->Turn();
       },
       kTickMs, kTickMs);
   thread_ = std::thread([this] { uv_run(&uv_, UV_RUN_DEFAULT); });
@@ -129,7 +127,7 @@ void ReplicationService::RunTasks() {
 
 void ReplicationService::Turn() {
   if (stop_) return;
-  turned_ = SteadyNow();
+  turned_ = SteadyUptime();
   host_->Turn(turned_);
   CloseSilentLinks(turned_);
   for (ReplicationLink* link : std::vector(links_)) link->Flush();
@@ -140,6 +138,7 @@ void ReplicationService::Turn() {
   const bool lets_clients_in = host_->settled() && !settled();
   if (!lets_clients_in && turned_ - described_ < kDescribeEvery) return;  // the next tick does
   described_ = turned_;
+  groups_.Look();
   {
     const std::lock_guard lock(status_mutex_);
     status_ = host_->Describe();
@@ -224,10 +223,8 @@ Status ReplicationService::GiveUpHandOver() {
   return Status::Ok();
 }
 
-void ReplicationService::TakeLink(int descriptor, LinkHello hello) {
-  Call([this, descriptor, hello = std::move(hello)] {
-    ReplicationLink::Accept(&uv_, *this, descriptor, hello, Answer());
-  });
+void ReplicationService::TakeLink(int descriptor, const LinkHello& hello) {
+  Call([this, descriptor, hello] { ReplicationLink::Accept(&uv_, *this, descriptor, hello); });
 }
 
 // ---- links
@@ -359,27 +356,25 @@ void ReplicationService::Resolved(const NodeAddress& address, int status, const 
   if (link != nullptr) links_.push_back(link);
 }
 
+LinkHello ReplicationService::Hello() const {
+  const Config config = options_.config();
+  const int64_t port =
+      config.replica_announce_port > 0 ? config.replica_announce_port : config.port;
+  return {.writes = config.holdfast_format,
+          .node = log_.node(),
+          .announced = {.host = config.replica_announce_ip, .port = port}};
+}
+
 std::deque<std::string> ReplicationService::Requests() const {
   const Config config = options_.config();
   std::deque<std::string> requests;
   if (!config.masterauth.empty()) {
-    std::string& auth = requests.emplace_back();
-    if (config.masteruser.empty()) {
-      AppendCommand(auth, {"AUTH", config.masterauth});
-    } else {
-      AppendCommand(auth, {"AUTH", config.masteruser, config.masterauth});
-    }
+    std::vector<std::string> words{"AUTH", config.masterauth};
+    if (!config.masteruser.empty()) words.insert(words.begin() + 1, config.masteruser);
+    requests.push_back(Command(words));
   }
-  const int64_t port =
-      config.replica_announce_port > 0 ? config.replica_announce_port : config.port;
-  AppendCommand(requests.emplace_back(),
-                {"NODELINK", std::to_string(kReplicationVersion), log_.node().Hex(),
-                 config.replica_announce_ip, std::to_string(port)});
+  requests.push_back(Command(EncodeLinkRequest(Hello())));
   return requests;
-}
-
-std::string ReplicationService::Answer() const {
-  return "+LINK " + std::to_string(kReplicationVersion) + " " + log_.node().Hex() + "\r\n";
 }
 
 }  // namespace holdfast

@@ -15,6 +15,7 @@
 
 #include "server/net/replication_link.h"
 #include "server/replication/control.h"
+#include "server/replication/group_store.h"
 #include "server/replication/host.h"
 #include "storage/waker.h"
 
@@ -59,7 +60,7 @@ class ReplicationService final : public ReplicationControl,
   Status HandOver(const std::optional<NodeAddress>& to,
                   std::optional<DurationMs> patience) override;
   Status GiveUpHandOver() override;
-  void TakeLink(int descriptor, LinkHello hello) override;
+  void TakeLink(int descriptor, const LinkHello& hello) override;
 
  private:
   class LoopWaker final : public Waker {
@@ -86,6 +87,7 @@ class ReplicationService final : public ReplicationControl,
   void WantLink(const NodeAddress& address) override;
 
   // ReplicationLink::Owner
+  LinkHello Hello() const override;
   void OnUp(ReplicationLink& link) override;
   Status OnFrame(ReplicationLink& link, std::string_view frame) override;
   void OnFrames() override;
@@ -100,7 +102,6 @@ class ReplicationService final : public ReplicationControl,
   void Dial(Dialing& dialing);
   void Resolved(const NodeAddress& address, int status, const addrinfo* found);
   std::deque<std::string> Requests() const;
-  std::string Answer() const;
   ReplicationLink* LinkTo(const NodeId& node) const;
   Dialing* DialingOf(const NodeAddress& address);
 
@@ -111,6 +112,7 @@ class ReplicationService final : public ReplicationControl,
   uv_async_t async_{};
   uv_timer_t tick_{};
   LoopWaker waker_;
+  OwnGroupStore groups_;
   std::unique_ptr<ReplicationHost> host_;
   std::vector<ReplicationLink*> links_;
   std::list<Dialing> dialing_;

@@ -28,12 +28,7 @@ struct NodeAddress {
 // Reverses Text. False: it is none.
 bool ParseNodeAddress(std::string_view text, NodeAddress& out);
 
-// With what a node introduces itself on a link.
-struct LinkHello {
-  uint32_t version = 0;
-  NodeId node{};
-  NodeAddress announced{};  // where others reach it
-};
+struct LinkHello;  // server/replication/hello.h
 
 enum class ReplicaState : uint8_t { kSendingState, kCatchingUp, kOnline };
 
@@ -42,8 +37,7 @@ struct ReplicaStatus {
   NodeAddress address{};
   ReplicaState state{};
   bool is_member = false;  // an ack waits for it
-  bool linked = false;
-  Index stored = 0;  // its log, as far as it has said
+  Index stored = 0;        // its log, as far as it has said
   DurationMs heard_ago{0};
 };
 
@@ -89,7 +83,7 @@ class ReplicationControl {
 
   // A client turned out to be another node: `descriptor` is its socket, and replication's to close
   // from now on.
-  virtual void TakeLink(int descriptor, LinkHello hello) = 0;
+  virtual void TakeLink(int descriptor, const LinkHello& hello) = 0;
 };
 
 }  // namespace holdfast

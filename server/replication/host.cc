@@ -1,10 +1,10 @@
 #include "server/replication/host.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 
+#include "server/replication/steady_uptime.h"
 #include "server/replication/wire.h"
 #include "server/server_log.h"
 #include "storage/base/invariant.h"
@@ -42,16 +42,19 @@ int64_t SteadyNs(Uptime time) {
 }  // namespace
 
 ReplicationHost::ReplicationHost(RocksLog& log, ServerState& server, ReplicationLinks& links,
-                                 Waker* waker, Index first, Index acked, Options options)
+                                 GroupStore& groups, Waker* waker, Index first, Index acked,
+                                 Options options)
     : log_(log),
       server_(server),
       links_(links),
+      groups_(groups),
       waker_(waker),
       options_(std::move(options)),
-      now_(std::chrono::floor<Uptime>(std::chrono::steady_clock::now().time_since_epoch())),
+      now_(SteadyUptime()),
       first_(first) {
   machine_ = std::make_unique<ReplicationMachine>(NodeOf(log, first, acked), options_.timing, now_);
   server_.standing.follows = true;
+  groups_.Watch([this](const GroupRecord& record) { Heed(record); });
 }
 
 void ReplicationHost::Must(const Status& status, std::string_view what) const {
@@ -268,6 +271,7 @@ void ReplicationHost::BeginOver() {
       ReplicationMachine::Node{.id = log_.node(), .history = {}, .promise = promise},
       options_.timing, now_);
   kept_.clear();
+  swapped_.clear();
   resets_ = 0;
   half_sent_.clear();
   for (auto& [node, peer] : peers_) {
@@ -365,12 +369,16 @@ void ReplicationHost::GrowSyncSet() {
 // ---- what the machine asks for
 
 void ReplicationHost::Work() {
-  while (!machine_->idle() || !kept_.empty() || resets_ > 0) {
+  while (!machine_->idle() || !kept_.empty() || resets_ > 0 || !swapped_.empty()) {
     for (const ReplicationAction& action : machine_->TakeActions()) {
       std::visit([this](const auto& one) { Carry(one); }, action);
     }
     for (const Epoch epoch : std::exchange(kept_, {})) machine_->PromiseKept(epoch);
     for (; resets_ > 0; --resets_) machine_->ResetDone();
+    for (const Swapped& swapped : std::exchange(swapped_, {})) {
+      machine_->GroupSwapped(swapped.epoch, swapped.version);
+      if (!machine_->idle()) Work();
+    }
   }
 }
 
@@ -399,6 +407,37 @@ void ReplicationHost::Carry(const CutLog& cut) {
   ++resets_;
 }
 
+// Whoever asked for this epoch before and was not answered may have it already.
+void ReplicationHost::Carry(const SwapGroup& swap) {
+  const GroupRecord record = groups_.Get();
+  if (record.epoch >= swap.epoch) {
+    const bool is_ours = record.epoch == swap.epoch && record.group.primary == machine_->id();
+    Swapped swapped{.epoch = swap.epoch};
+    if (is_ours) swapped.version = record.group.version;
+    swapped_.push_back(swapped);
+    return;
+  }
+  GroupRecord next{.epoch = swap.epoch, .group = swap.group};
+  const uint64_t version = next.group.version = record.group.version + 1;
+  groups_.CompareAndSwap(record.group.version, next,
+                         [this, epoch = swap.epoch, version](bool swapped) {
+                           Swapped answer{.epoch = epoch};
+                           if (swapped) answer.version = version;
+                           swapped_.push_back(answer);
+                         });
+}
+
+void ReplicationHost::Heed(const GroupRecord& record) {
+  const NodeId& primary = record.group.primary;
+  if (primary == machine_->id()) return;
+  LogNotice("Replication: epoch {} is led by node {}, with a sync set of {}", record.epoch,
+            primary.Hex(), record.group.sync_set.size());
+  // Known before any node has told of it.
+  if (machine_->leads() || record.epoch <= machine_->promise().epoch) return;
+  machine_->Follow(primary);
+  Work();
+}
+
 void ReplicationHost::Carry(const OpenEpoch& open) {
   Group group = open.group;
   if (group.sync_set.size() > 1 && server_.standing.acked == Standing::kAlone) {
@@ -407,7 +446,7 @@ void ReplicationHost::Carry(const OpenEpoch& open) {
   if (group.sync_set.size() > 1) server_.standing.answers_until_ns = 0;
   const Index index = log_.OpenEpoch(open.epoch, std::move(group), options_.now());
   serves_log_ = true;
-  machine_->Opened(index);
+  machine_->Opened(open, index);
   LogNotice("Replication: this node leads epoch {} from index {} on, with a sync set of {}",
             open.epoch, index, open.group.sync_set.size());
 }

@@ -27,6 +27,7 @@
 
 #include "server/config.h"
 #include "server/replication/control.h"
+#include "server/replication/group_store.h"
 #include "server/replication/log_stream.h"
 #include "server/replication/machine.h"
 #include "server/replication/state_wire.h"
@@ -60,8 +61,8 @@ class ReplicationHost {
   };
 
   // All outlive it. The log was replayed, and follows. `waker` has Turn called.
-  ReplicationHost(RocksLog& log, ServerState& server, ReplicationLinks& links, Waker* waker,
-                  Index first, Index acked, Options options);
+  ReplicationHost(RocksLog& log, ServerState& server, ReplicationLinks& links, GroupStore& groups,
+                  Waker* waker, Index first, Index acked, Options options);
 
   // ---- the server's part
   // The shards hold the state up to `applied`.
@@ -110,6 +111,11 @@ class ReplicationHost {
     std::unique_ptr<StateReader> state{};
     Uptime until{0};
   };
+  // What became of the group's record for an epoch; nothing: it is another one's.
+  struct Swapped {
+    Epoch epoch = 0;
+    std::optional<uint64_t> version{};
+  };
   struct Arrival {
     NodeId from{};
     Index complete_at = 0;
@@ -134,6 +140,7 @@ class ReplicationHost {
   void Carry(const KeepPromise& keep);
   void Carry(const StoreRecords& store);
   void Carry(const CutLog& cut);
+  void Carry(const SwapGroup& swap);
   void Carry(const OpenEpoch& open);
   void Carry(const ShipRecords& ship);
   void Carry(const SendSnapshot& send);
@@ -142,6 +149,7 @@ class ReplicationHost {
   void Carry(const LeadRefused& refused);
   void Carry(const Diverged& diverged);
 
+  void Heed(const GroupRecord& record);
   void SyncForReplicas(Index durable);
   void Depose();
   void NoteMembersWait(Index durable);
@@ -172,6 +180,7 @@ class ReplicationHost {
   RocksLog& log_;
   ServerState& server_;
   ReplicationLinks& links_;
+  GroupStore& groups_;
   Waker* const waker_;
   const Options options_;
   std::unique_ptr<ReplicationMachine> machine_;
@@ -186,6 +195,7 @@ class ReplicationHost {
   // Inputs that wait until the machine's actions are carried out.
   std::vector<Epoch> kept_;
   size_t resets_ = 0;
+  std::vector<Swapped> swapped_;
 
   NodeAddress wanted_primary_;
   std::set<NodeId> leaving_;  // the sync set, as somebody said

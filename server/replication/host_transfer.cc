@@ -314,7 +314,6 @@ ReplicaStatus ReplicationHost::DescribeReplica(const NodeId& node, const Peer& p
   ReplicaStatus status{.node = node,
                        .address = AddressOf(node),
                        .is_member = machine_->epochs().group().Has(node),
-                       .linked = true,
                        .stored = machine_->MatchOf(node),
                        .heard_ago = now_ - peer.heard};
   if (peer.takes_state()) {

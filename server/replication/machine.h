@@ -70,6 +70,12 @@ struct CutLog {
   Index last = 0;
   bool reload = false;
 };
+// Have the group's record be this (server/replication/group_store.h), in the version that it comes
+// to have there, then GroupSwapped. It may be asked for again, or come to nothing, meanwhile.
+struct SwapGroup {
+  Epoch epoch = 0;
+  Group group{};
+};
 // Append the batch that opens the epoch, behind whatever was pushed so far; call Opened with its
 // index before any other input. The state is to be that of the whole log before a command decides.
 struct OpenEpoch {
@@ -105,7 +111,7 @@ struct Diverged {
 };
 
 using ReplicationAction =
-    std::variant<SendMessage, KeepPromise, StoreRecords, CutLog, OpenEpoch, ShipRecords,
+    std::variant<SendMessage, KeepPromise, StoreRecords, CutLog, SwapGroup, OpenEpoch, ShipRecords,
                  SendSnapshot, AckedUpTo, RoleChanged, LeadRefused, Diverged>;
 
 // What a snapshot says of itself.
@@ -161,12 +167,14 @@ class ReplicationMachine {
   void Receive(const NodeId& from, const ReplicationMessage& message, Uptime now);
   void Tick(Uptime now);
   void PromiseKept(Epoch epoch);
+  // The group's record is this epoch's, in this version; nothing: it is another's.
+  void GroupSwapped(Epoch epoch, std::optional<uint64_t> version);
   // A primary: batches up to here are in its log.
   void Pushed(Index last);
   // Either: the log is durable up to here. None that was made before a cut, after it.
   void StoredUpTo(Index index);
   void ResetDone();
-  void Opened(Index first);
+  void Opened(const OpenEpoch& open, Index first);
   void Shipped(const NodeId& to, Index last);
   // There is no link, or no longer: the replica will say where its log ends.
   void NotShipped(const NodeId& to);
@@ -225,6 +233,7 @@ class ReplicationMachine {
     Uptime give_up_at{0};
     Epoch again_with = 0;  // refused: at again_at
     Uptime again_at{0};
+    bool swapping = false;  // all have promised: the group's record is being changed
   };
   struct Handing {
     NodeId to{};
@@ -250,8 +259,7 @@ class ReplicationMachine {
   static Campaign CampaignFor(std::vector<Member> sync_set);
   void Begin(Campaign campaign);
   void AskAll();
-  void OpenIfPromised();
-  Group GroupToBe() const;
+  void SwapIfPromised();
   void TickCampaign();
   void ShipToMembers();
   void ShipTo(const NodeId& to, Replica& replica);

@@ -74,6 +74,7 @@ void ReplicationMachine::Begin(Campaign campaign) {
   const Epoch next = promise_.epoch + (campaign.forced ? kForcedStride : 1);
   campaign.epoch = std::max(next, campaign.again_with);
   campaign.given.clear();
+  campaign.swapping = false;
   campaign.again_with = 0;
   campaign_ = std::move(campaign);
   // Nobody else is asked before this is durable, or a start after a crash would ask for the same
@@ -102,13 +103,15 @@ void ReplicationMachine::TickCampaign() {
     if (now_ >= campaign_->again_at) Begin(std::move(*campaign_));
   } else if (kept_ >= campaign_->epoch && now_ - asked_ >= timing_.patience) {
     AskAll();
+    campaign_->swapping = false;
+    SwapIfPromised();
   }
 }
 
 void ReplicationMachine::On(const NodeId& from, const PromiseGiven& given) {
   if (!campaign_ || given.epoch != campaign_->epoch) return;
   campaign_->given.insert(from);
-  OpenIfPromised();
+  SwapIfPromised();
 }
 
 void ReplicationMachine::On(const NodeId& from, const PromiseRefused& refused) {
@@ -145,23 +148,32 @@ void ReplicationMachine::PromiseKept(Epoch epoch) {
   if (!campaign_ || campaign_->epoch != epoch) return;
   campaign_->given.insert(id_);
   AskAll();
-  OpenIfPromised();
+  SwapIfPromised();
 }
 
-void ReplicationMachine::OpenIfPromised() {
+void ReplicationMachine::SwapIfPromised() {
   const bool promised = std::ranges::includes(campaign_->given, campaign_->asked);
-  if (!promised || campaign_->again_with > 0) return;
-  Do(OpenEpoch{.epoch = campaign_->epoch, .group = GroupToBe()});
+  if (!promised || campaign_->swapping || campaign_->again_with > 0) return;
+  campaign_->swapping = true;
+  Do(SwapGroup{.epoch = campaign_->epoch,
+               .group = {.primary = id_, .sync_set = campaign_->sync_set}});
 }
 
-Group ReplicationMachine::GroupToBe() const {
-  return {.primary = id_, .sync_set = campaign_->sync_set, .version = epochs_.group().version + 1};
+void ReplicationMachine::GroupSwapped(Epoch epoch, std::optional<uint64_t> version) {
+  if (!campaign_ || campaign_->epoch != epoch || campaign_->again_with > 0) return;
+  if (!version) {
+    campaign_->again_with = epoch + 1;
+    campaign_->again_at = now_ + timing_.patience;
+    return;
+  }
+  Do(OpenEpoch{.epoch = epoch,
+               .group = {.primary = id_, .sync_set = campaign_->sync_set, .version = *version}});
 }
 
-void ReplicationMachine::Opened(Index first) {
-  Invariant(campaign_.has_value());
+void ReplicationMachine::Opened(const OpenEpoch& open, Index first) {
+  Invariant(campaign_.has_value() && campaign_->epoch == open.epoch);
   Invariant(first > last_);
-  epochs_.Begin({.epoch = campaign_->epoch, .first = first, .group = GroupToBe()});
+  epochs_.Begin({.epoch = open.epoch, .first = first, .group = open.group});
   opening_ = last_ = applied_ = first;
   campaign_.reset();
   if (!leads()) {

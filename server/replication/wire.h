@@ -36,7 +36,7 @@
 
 namespace holdfast {
 
-inline constexpr uint32_t kReplicationVersion = 2;
+inline constexpr uint32_t kReplicationVersion = 3;
 
 // A frame is never longer. One record of a single outsized batch must fit.
 inline constexpr size_t kFrameBytesMax = kBatchBytesMax + kRecordHeaderBytes + 1024;

@@ -13,8 +13,8 @@ import threading
 import time
 
 CHUNK = 1 << 16
-# `*5 NODELINK version node host port`: what a node says first, in lines.
-LINES_OF_REQUEST, LINE_OF_PORT = 11, 10
+# `*7 NODELINK version reads writes node host port`: what a node says first, in lines.
+LINES_OF_REQUEST, LINE_OF_PORT = 15, 14
 
 
 class Lane:

@@ -93,6 +93,7 @@ void ReplicationNode::Crash(Random& random) {
     disk_work_.pop_front();
   }
   disk_work_.clear();
+  swaps_.clear();
   machine_.reset();
   answers_.clear();
   item_.reset();
@@ -146,6 +147,16 @@ void ReplicationNode::DiskStep() {
   disk_work_.pop_front();
   work.effect(disk_);
   work.told();
+  Work();
+}
+
+// It counts on its own, whatever else befell the group.
+void ReplicationNode::GroupStoreAnswers(bool swapped) {
+  const Epoch epoch = swaps_.front();
+  swaps_.pop_front();
+  std::optional<uint64_t> version;
+  if (swapped) version = epoch;
+  machine_->GroupSwapped(epoch, version);
   Work();
 }
 
@@ -229,7 +240,7 @@ void ReplicationNode::Carry(const CutLog& cut) {
 void ReplicationNode::Carry(const OpenEpoch& open) {
   Push({{.epoch = open.epoch}}, open.group);
   oracle_.Opened(id_, open.epoch, log_.batches);
-  machine_->Opened(log_.last());
+  machine_->Opened(open, log_.last());
 }
 
 void ReplicationNode::Carry(const ShipRecords& ship) {

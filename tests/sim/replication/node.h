@@ -55,6 +55,7 @@ class ReplicationNode {
   const HistoryId& history() const { return disk_.history; }
   const NodeLog& log_on_disk() const { return disk_.log; }
   bool has_work_on_disk() const { return !disk_work_.empty(); }
+  bool waits_for_group_store() const { return !swaps_.empty(); }
 
   // ---- the process
   void Start(Uptime now);
@@ -70,6 +71,9 @@ class ReplicationNode {
   void Receive(const NodeId& from, const NodeLetter& letter, Uptime now);
   void Tick(Uptime now);
   void DiskStep();
+  // The group's store answers what it was first asked.
+  void GroupStoreAnswers(bool swapped);
+  void GroupStoreLosesAnswer() { swaps_.pop_front(); }
   void Trim(Random& random);
 
   // ---- operators
@@ -104,6 +108,7 @@ class ReplicationNode {
   void Carry(const KeepPromise& keep);
   void Carry(const StoreRecords& store);
   void Carry(const CutLog& cut);
+  void Carry(const SwapGroup& swap) { swaps_.push_back(swap.epoch); }
   void Carry(const OpenEpoch& open);
   void Carry(const ShipRecords& ship);
   void Carry(const SendSnapshot& send);
@@ -129,6 +134,7 @@ class ReplicationNode {
 
   // Gone with a crash.
   std::deque<DiskWork> disk_work_;
+  std::deque<Epoch> swaps_;
   std::unique_ptr<ReplicationMachine> machine_;
   NodeLog log_;
   std::optional<Item> item_;

@@ -41,6 +41,11 @@ struct Weather {
   uint64_t operators = 0;
   uint64_t trims = 0;
   uint64_t disk_speed = 0;  // percent of steps in which a disk comes to something
+  // The group's store: percent of steps in which it comes to something, and of what it is asked
+  // that it refuses, for no reason at all, or that it never answers.
+  uint64_t store_speed = 100;
+  uint64_t store_refusals = 0;
+  uint64_t store_losses = 0;
 };
 
 class Sim {
@@ -84,7 +89,10 @@ class Sim {
                 .pauses = Pick({0, 20, 50}),
                 .operators = Pick({10, 50, 150}),
                 .trims = Pick({0, 30}),
-                .disk_speed = Pick({20, 50, 90})};
+                .disk_speed = Pick({20, 50, 90}),
+                .store_speed = Pick({10, 50, 100, 100}),
+                .store_refusals = Pick({0, 0, 20}),
+                .store_losses = Pick({0, 0, 20})};
     At(0).Lead({});
     // An asynchronous group, or one whose members have joined before it gets rough.
     for (uint64_t i = 1; i < nodes; ++i) At(i).Follow(At(0).id());
@@ -202,10 +210,17 @@ class Sim {
     for (uint64_t i = 0; i < nodes_.size(); ++i) {
       if (!At(i).up() || paused_[i]) continue;
       while (At(i).has_work_on_disk() && random_.Percent(weather_.disk_speed)) At(i).DiskStep();
+      while (At(i).waits_for_group_store() && random_.Percent(weather_.store_speed)) AskStore(i);
     }
     if (random_.Percent(60)) Shop();
     if (forgetful_ && HasAllOnDisk(*forgetful_)) forgetful_.reset();
     Disturb();
+  }
+
+  // Nothing may depend on what it says.
+  void AskStore(uint64_t i) {
+    if (random_.Percent(weather_.store_losses)) return At(i).GroupStoreLosesAnswer();
+    At(i).GroupStoreAnswers(!random_.Percent(weather_.store_refusals));
   }
 
   bool Chance(uint64_t of_10000) { return random_.Below(10'000) < of_10000; }

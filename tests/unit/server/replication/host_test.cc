@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include "server/replication/steady_uptime.h"
 #include "server/replication/wire.h"
 #include "storage/snapshot_store.h"
 #include "tests/unit/storage/log_test_support.h"
@@ -32,7 +33,8 @@ class NoPost : public Post {
 // A node, and what it says to the only other one.
 class Node : public ReplicationLinks {
  public:
-  explicit Node(const std::string& directory) {
+  // Null: it keeps the group's record itself.
+  explicit Node(const std::string& directory, GroupStore* groups = nullptr) {
     RocksLogOptions options;
     options.directory = directory;
     options.fatal = [](const Status& status) { ADD_FAILURE() << status.text(); };
@@ -42,8 +44,9 @@ class Node : public ReplicationLinks {
     EXPECT_TRUE(log_->Replay({}, heard.Listener(), replayed).ok());
     EXPECT_TRUE(log_->StartFollowing().ok());
     server_ = std::make_unique<ServerState>(1, *log_);
+    own_groups_ = std::make_unique<OwnGroupStore>(*log_);
     host_ = std::make_unique<ReplicationHost>(
-        *log_, *server_, *this, &waker_, 1, 0,
+        *log_, *server_, *this, groups == nullptr ? *own_groups_ : *groups, &waker_, 1, 0,
         ReplicationHost::Options{.now = [] { return FromUnixMs(1); },
                                  .reload = [this] { reload_ = true; },
                                  .config = [] { return Config{}; },
@@ -107,6 +110,7 @@ class Node : public ReplicationLinks {
   CountingWaker waker_;
   std::unique_ptr<RocksLog> log_;
   std::unique_ptr<ServerState> server_;
+  std::unique_ptr<OwnGroupStore> own_groups_;
   std::unique_ptr<ReplicationHost> host_;
 };
 
@@ -182,8 +186,7 @@ class HostTest : public testing::Test {
 
   const NodeAddress kAddress{.host = "primary", .port = 1};
   TempDir temp_;
-  Uptime now_ = std::chrono::floor<Uptime>(std::chrono::steady_clock::now().time_since_epoch()) +
-                Uptime{10'000};
+  Uptime now_ = SteadyUptime() + Uptime{10'000};
   Node primary_{temp_ / "primary"};
   Node replica_{temp_ / "replica"};
   std::vector<uint64_t> wanted_;  // rows that the replica had, as it said each time
@@ -271,6 +274,102 @@ TEST_F(HostTest, ASecondLinkIsAsOneThatWentDown) {
   TakeAll();
   EXPECT_GT(wanted_.back(), 0U);
   EXPECT_EQ(replica_.SnapshotName(), 'a');
+}
+
+// ---- the group's record
+
+// One that takes its time.
+class SlowGroupStore : public GroupStore {
+ public:
+  GroupRecord Get() const override { return record; }
+  void CompareAndSwap(uint64_t expected, const GroupRecord& next, SwappedFn done) override {
+    asked.push_back({.expected = expected, .next = next, .done = std::move(done)});
+  }
+  void Watch(WatchFn watch) override { watch_ = std::move(watch); }
+
+  void Answer(bool swapped) {
+    const Asked first = std::move(asked.front());
+    asked.erase(asked.begin());
+    if (swapped) record = first.next;
+    first.done(swapped);
+  }
+  void Tell(const GroupRecord& told) { watch_(told); }
+
+  struct Asked {
+    uint64_t expected = 0;
+    GroupRecord next{};
+    SwappedFn done{};
+  };
+  GroupRecord record{};
+  std::vector<Asked> asked;
+
+ private:
+  WatchFn watch_;
+};
+
+class GroupStoreTest : public testing::Test {
+ protected:
+  GroupStoreTest() { Turns(1); }
+  void Turns(int count) {
+    for (int turn = 0; turn < count; ++turn) node_.Turn(++now_);
+  }
+  void AwaitQuestion() {
+    for (int turns = 0; store_.asked.empty() && turns < 1000; ++turns) Turns(1);
+    ASSERT_EQ(store_.asked.size(), 1U);
+  }
+
+  TempDir temp_;
+  Uptime now_ = SteadyUptime() + Uptime{10'000};
+  SlowGroupStore store_;
+  Node node_{temp_ / "node", &store_};
+};
+
+TEST_F(GroupStoreTest, AnEpochOpensWhenTheRecordIsItsOwnInTheVersionThatItHasThere) {
+  store_.record.group.version = 40;
+  node_.host().Lead();
+  AwaitQuestion();
+  Turns(100);
+  EXPECT_EQ(store_.asked.front().expected, 40U);
+  EXPECT_EQ(store_.asked.front().next.group.primary, node_.id());
+  EXPECT_EQ(node_.log().LastPushed(), 0U);
+  store_.Answer(true);
+  Turns(1);
+  EXPECT_EQ(node_.log().LastPushed(), 1U);
+  EXPECT_EQ(node_.log().epochs().last(), store_.record.epoch);
+  EXPECT_EQ(node_.log().epochs().group(), store_.record.group);
+}
+
+TEST_F(GroupStoreTest, AnEpochThatTheStoreRefusesIsNotOpenedAndALaterOneIs) {
+  node_.host().Lead();
+  AwaitQuestion();
+  const Epoch refused = store_.asked.front().next.epoch;
+  store_.Answer(false);
+  AwaitQuestion();
+  EXPECT_GT(store_.asked.front().next.epoch, refused);
+  store_.Answer(true);
+  Turns(1);
+  EXPECT_EQ(node_.log().LastPushed(), 1U);
+  EXPECT_GT(node_.log().epochs().last(), refused);
+}
+
+TEST_F(GroupStoreTest, AnAnswerThatWasLostIsFoundInTheRecord) {
+  node_.host().Lead();
+  AwaitQuestion();
+  store_.record = store_.asked.front().next;
+  store_.asked.clear();
+  Turns(1000);
+  EXPECT_TRUE(store_.asked.empty());
+  EXPECT_EQ(node_.log().epochs().group(), store_.record.group);
+}
+
+TEST_F(GroupStoreTest, WhoeverTheRecordNamesIsAskedForTheLog) {
+  node_.linked = true;
+  Turns(1000);
+  EXPECT_TRUE(node_.out.empty());
+  GroupRecord told{.epoch = 7};
+  told.group.primary.bytes.fill('p');
+  store_.Tell(told);
+  EXPECT_FALSE(node_.out.empty());
 }
 
 // ---- hostile words
