@@ -98,6 +98,7 @@ class Connections(WireTest):
     flags = ("--shards", "2", "--appendonly", "no", "--maxclients", "5", "--timeout", "1")
 
     def test_one_too_many_is_told_so(self):
+        eventually(lambda: self.info("clients")["connected_clients"] == "1")  # those of the last test have left
         others = [self.connect() for _ in range(4)]
         for client in [self.client, *others]:
             client.call("PING")  # the kernel connects before the server accepts
