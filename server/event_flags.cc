@@ -5,16 +5,16 @@
 namespace holdfast {
 namespace {
 
-struct Letter {
+struct FlagLetter {
   char letter;
   EventFlag flag;
 };
-constexpr Letter kKinds[] = {
+constexpr FlagLetter kKinds[] = {
     {'g', kGenericEvents}, {'$', kStringEvents},    {'l', kListEvents},    {'s', kSetEvents},
     {'h', kHashEvents},    {'z', kSortedSetEvents}, {'x', kExpiredEvents}, {'e', kEvictedEvents},
     {'t', kStreamEvents},  {'d', kStockEvents},     {'n', kNewEvents},
 };
-constexpr Letter kOthers[] = {
+constexpr FlagLetter kOthers[] = {
     {'K', kKeyspaceChannels}, {'E', kKeyeventChannels}, {'m', kMissEvents}};
 
 // 'A': every kind but those that come with nearly every command.
@@ -24,10 +24,10 @@ constexpr uint32_t kAll = kGenericEvents | kStringEvents | kListEvents | kSetEve
 
 uint32_t FlagsOf(char letter) {
   if (letter == 'A') return kAll;
-  for (const Letter& known : kKinds) {
+  for (const FlagLetter& known : kKinds) {
     if (known.letter == letter) return known.flag;
   }
-  for (const Letter& known : kOthers) {
+  for (const FlagLetter& known : kOthers) {
     if (known.letter == letter) return known.flag;
   }
   return 0;
@@ -50,11 +50,11 @@ std::string EventFlagsText(uint32_t flags) {
   std::string text;
   const bool all = (flags & kAll) == kAll;
   if (all) text += 'A';
-  for (const Letter& kind : kKinds) {
+  for (const FlagLetter& kind : kKinds) {
     const bool said = all && (kAll & kind.flag) != 0;
     if ((flags & kind.flag) != 0 && !said) text += kind.letter;
   }
-  for (const Letter& other : kOthers) {
+  for (const FlagLetter& other : kOthers) {
     if ((flags & other.flag) != 0) text += other.letter;
   }
   return text;

@@ -335,7 +335,7 @@ void BitOp(GroupContext& ctx, Args args) {
   ctx.reply().Integer(static_cast<int64_t>(result.size()));
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kBitmapCommands[] = {
     {.name = "BITOP",
      .decide = BitOp,
      .gathers = Gathers::kStrings,
@@ -406,6 +406,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> BitmapCommands() { return kCommands; }
+std::span<const CommandSpec> BitmapCommands() { return kBitmapCommands; }
 
 }  // namespace holdfast

@@ -294,7 +294,7 @@ constexpr CommandSpec Own(std::string_view name, CommandFunction run, int arity,
           .summary = summary};
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kClientCommands[] = {
     ContainerRow("connection", "CLIENT", "A container for commands about client connections."),
     Own("CLIENT|ID", CmdClientId, 2, "", "The number of this connection."),
     Own("CLIENT|INFO", CmdClientInfo, 2, "", "This connection as a line of CLIENT LIST."),
@@ -336,6 +336,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> ClientCommands() { return kCommands; }
+std::span<const CommandSpec> ClientCommands() { return kClientCommands; }
 
 }  // namespace holdfast

@@ -95,7 +95,7 @@ void CmdClientTrackingInfo(CommandContext& ctx, Args) {
 
 constexpr uint32_t kFlags = kLoading | kStale | kNoScript;
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kClientControlCommands[] = {
     ClientRow("connection", "CLIENT|PAUSE", CmdClientPause, -3, kFlags | kAdmin,
               "timeout-ms [WRITE|ALL]", "Run nobody's commands, or nobody's writes, for a time."),
     ClientRow("connection", "CLIENT|UNPAUSE", CmdClientUnpause, 2, kFlags | kAdmin, "",
@@ -115,6 +115,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> ClientControlCommands() { return kCommands; }
+std::span<const CommandSpec> ClientControlCommands() { return kClientControlCommands; }
 
 }  // namespace holdfast

@@ -366,7 +366,7 @@ constexpr CommandSpec Row(std::string_view name, CommandFunction run, int arity,
 constexpr std::string_view kListSyntax =
     "[FILTERBY MODULE module-name|ACLCAT category|PATTERN pattern]";
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kCommandDocsCommands[] = {
     {.name = "COMMAND",
      .run = CmdCommand,
      .arity = -1,
@@ -406,6 +406,6 @@ void CmdContainerHelp(CommandContext& ctx, Args args) {
   }
 }
 
-std::span<const CommandSpec> CommandDocsCommands() { return kCommands; }
+std::span<const CommandSpec> CommandDocsCommands() { return kCommandDocsCommands; }
 
 }  // namespace holdfast

@@ -141,7 +141,7 @@ void FirstReply(RespWriter& reply, std::span<const std::string> parts) { reply.R
 
 constexpr uint32_t kFlags = kAdmin | kLoading | kStale | kNoScript;
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kConfigCommands[] = {
     ContainerRow("server", "CONFIG", "A container for configuration commands."),
     {.name = "CONFIG|GET",
      .run = CmdConfigGet,
@@ -193,6 +193,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> ConfigCommands() { return kCommands; }
+std::span<const CommandSpec> ConfigCommands() { return kConfigCommands; }
 
 }  // namespace holdfast

@@ -192,7 +192,7 @@ void CmdTime(CommandContext& ctx, Args) {
 constexpr uint32_t kAnytime = kFast | kLoading | kStale;
 constexpr uint32_t kBeforeAnything = kAnytime | kNoAuth | kNoScript | kAllowBusy;
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kConnectionCommands[] = {
     {.name = "PING",
      .run = CmdPing,
      .arity = -1,
@@ -269,6 +269,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> ConnectionCommands() { return kCommands; }
+std::span<const CommandSpec> ConnectionCommands() { return kConnectionCommands; }
 
 }  // namespace holdfast

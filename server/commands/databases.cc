@@ -165,7 +165,7 @@ void CmdDbSize(CommandContext& ctx, Args) {
   ctx.reply.Integer(static_cast<int64_t>(ctx.shard.keyspace().KeyCount(ctx.db)));
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kDatabaseCommands[] = {
     {.name = "KEYS",
      .run = CmdKeys,
      .arity = 2,
@@ -231,6 +231,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> DatabaseCommands() { return kCommands; }
+std::span<const CommandSpec> DatabaseCommands() { return kDatabaseCommands; }
 
 }  // namespace holdfast

@@ -54,7 +54,7 @@ void CmdDebugLog(CommandContext& ctx, Args args) {
 
 constexpr uint32_t kFlags = kAdmin | kNoScript | kLoading | kStale;
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kDebugCommands[] = {
     {.name = "DEBUG",
      .arity = -2,
      .flags = kFlags | kContainer | kDebug,
@@ -93,6 +93,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> DebugCommands() { return kCommands; }
+std::span<const CommandSpec> DebugCommands() { return kDebugCommands; }
 
 }  // namespace holdfast

@@ -170,7 +170,7 @@ constexpr CommandSpec Row(std::string_view name, CommandFunction run, int arity,
           .summary = summary};
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kExpiryCommands[] = {
     Row("EXPIRE", CmdExpire, -3, kWrite, "key seconds [NX|XX|GT|LT]",
         "Let the key die after so many seconds; at once if they are not positive."),
     Row("PEXPIRE", CmdPExpire, -3, kWrite, "key milliseconds [NX|XX|GT|LT]",
@@ -192,6 +192,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> ExpiryCommands() { return kCommands; }
+std::span<const CommandSpec> ExpiryCommands() { return kExpiryCommands; }
 
 }  // namespace holdfast

@@ -47,7 +47,7 @@ void CmdFunctionStats(CommandContext& ctx, Args) {
   ctx.reply.Map(0);
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kFunctionCommands[] = {
     ContainerRow("scripting", "FUNCTION",
                  "A container for commands about functions, of which there are none."),
     ClientRow("scripting", "FUNCTION|FLUSH", CmdFunctionFlush, -2, kWrite | kNoScript,
@@ -63,6 +63,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> FunctionCommands() { return kCommands; }
+std::span<const CommandSpec> FunctionCommands() { return kFunctionCommands; }
 
 }  // namespace holdfast

@@ -102,7 +102,7 @@ constexpr CommandSpec Row(std::string_view name, CommandFunction run, int arity,
 }
 constexpr uint32_t kByLength = 0;  // not kFast: it takes as long as the hash is
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kHashLookupCommands[] = {
     Row("HGET", CmdHGet, 3, kFast, "key field", "Answer the value of a field of the hash."),
     Row("HMGET", CmdHMGet, -3, kFast, "key field [field ...]",
         "Answer the values of fields of the hash, null for those that are not there."),
@@ -119,6 +119,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> HashLookupCommands() { return kCommands; }
+std::span<const CommandSpec> HashLookupCommands() { return kHashLookupCommands; }
 
 }  // namespace holdfast

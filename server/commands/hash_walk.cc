@@ -146,7 +146,7 @@ void CmdHRandField(CommandContext& ctx, Args args) {
   ReplyChosen(ctx.reply, chosen, with_values);
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kHashWalkCommands[] = {
     {.name = "HSCAN",
      .run = CmdHScan,
      .arity = -3,
@@ -171,6 +171,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> HashWalkCommands() { return kCommands; }
+std::span<const CommandSpec> HashWalkCommands() { return kHashWalkCommands; }
 
 }  // namespace holdfast

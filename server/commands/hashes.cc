@@ -136,7 +136,7 @@ constexpr CommandSpec Row(std::string_view name, CommandFunction run, int arity,
 }
 constexpr uint32_t kGivesBack = 0;
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kHashCommands[] = {
     Row("HSET", CmdHSet, -4, kGrows, "key field value [field value ...]",
         "Set fields of the hash; answers how many are new."),
     Row("HMSET", CmdHMSet, -4, kGrows, "key field value [field value ...]",
@@ -153,6 +153,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> HashCommands() { return kCommands; }
+std::span<const CommandSpec> HashCommands() { return kHashCommands; }
 
 }  // namespace holdfast

@@ -224,7 +224,7 @@ void CmdExtend(CommandContext& ctx, Args args) {
 }
 
 // Without kGrows: whether they grow shows after the hold was looked up.
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kHoldCommands[] = {
     {.name = "RESERVE",
      .run = CmdReserve,
      .arity = -4,
@@ -274,6 +274,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> HoldCommands() { return kCommands; }
+std::span<const CommandSpec> HoldCommands() { return kHoldCommands; }
 
 }  // namespace holdfast

@@ -121,7 +121,7 @@ void CmdHoldList(CommandContext& ctx, Args args) {
   for (const Hold* hold : page) ReplyHold(ctx.reply, *hold);
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kHoldLookupCommands[] = {
     {.name = "HOLD.GET",
      .run = CmdHoldGet,
      .arity = 3,
@@ -144,6 +144,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> HoldLookupCommands() { return kCommands; }
+std::span<const CommandSpec> HoldLookupCommands() { return kHoldLookupCommands; }
 
 }  // namespace holdfast

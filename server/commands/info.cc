@@ -353,7 +353,7 @@ void CmdInfo(CommandContext& ctx, Args args) {
   ctx.reply.Verbatim("txt", text);
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kInfoCommands[] = {
     {.name = "INFO",
      .run = CmdInfo,
      .arity = -1,
@@ -367,6 +367,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> InfoCommands() { return kCommands; }
+std::span<const CommandSpec> InfoCommands() { return kInfoCommands; }
 
 }  // namespace holdfast

@@ -183,7 +183,7 @@ void DecideCopy(GroupContext& ctx, Args args) {
 
 constexpr KeyPositions kTwoKeys{.first = 1, .last = 2, .step = 1};
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kKeyMoveCommands[] = {
     {.name = "MOVE",
      .run = CmdMove,
      .arity = 3,
@@ -234,6 +234,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> KeyMoveCommands() { return kCommands; }
+std::span<const CommandSpec> KeyMoveCommands() { return kKeyMoveCommands; }
 
 }  // namespace holdfast

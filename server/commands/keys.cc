@@ -150,7 +150,7 @@ void CmdScan(CommandContext& ctx, Args args) {
 
 constexpr KeyPositions kAllKeys{.first = 1, .last = -1, .step = 1};
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kKeyCommands[] = {
     {.name = "DEL",
      .decide = DecideDel,
      .arity = -2,
@@ -214,6 +214,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> KeyCommands() { return kCommands; }
+std::span<const CommandSpec> KeyCommands() { return kKeyCommands; }
 
 }  // namespace holdfast

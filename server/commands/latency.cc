@@ -132,7 +132,7 @@ void CmdLatencyHistogram(CommandContext& ctx, Args args) {
 
 constexpr uint32_t kFlags = kAdmin | kNoScript | kLoading | kStale;
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kLatencyCommands[] = {
     ContainerRow("server", "LATENCY", "A container for commands about what takes long."),
     ClientRow("server", "LATENCY|LATEST", CmdLatencyLatest, 2, kFlags, "",
               "Each event's last sample and its longest."),
@@ -154,6 +154,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> LatencyCommands() { return kCommands; }
+std::span<const CommandSpec> LatencyCommands() { return kLatencyCommands; }
 
 }  // namespace holdfast

@@ -176,7 +176,7 @@ constexpr CommandSpec Row(std::string_view name, CommandFunction run, std::strin
           .summary = summary};
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kMemoryCommands[] = {
     Row("MEMORY|STATS", CmdMemoryStats, "What data, clients and allocator take."),
     Row("MEMORY|DOCTOR", CmdMemoryDoctor, "What about memory needs somebody's attention."),
     Row("MEMORY|PURGE", CmdMemoryPurge, "Give memory that holds nothing back to the system."),
@@ -185,6 +185,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> MemoryCommands() { return kCommands; }
+std::span<const CommandSpec> MemoryCommands() { return kMemoryCommands; }
 
 }  // namespace holdfast

@@ -11,7 +11,7 @@ void CmdMonitor(CommandContext& ctx, Args) {
   ctx.reply.Ok();
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kMonitorCommands[] = {
     {.name = "MONITOR",
      .run = CmdMonitor,
      .arity = 1,
@@ -25,6 +25,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> MonitorCommands() { return kCommands; }
+std::span<const CommandSpec> MonitorCommands() { return kMonitorCommands; }
 
 }  // namespace holdfast

@@ -115,7 +115,7 @@ constexpr CommandSpec Help(std::string_view name, std::string_view group) {
           .summary = "Print this help."};
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kObjectCommands[] = {
     ContainerRow("generic", "OBJECT", "What a key is made of."),
     OfKey(
         "OBJECT|ENCODING", CmdObjectEncoding, 3, "generic", "key",
@@ -135,6 +135,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> ObjectCommands() { return kCommands; }
+std::span<const CommandSpec> ObjectCommands() { return kObjectCommands; }
 
 }  // namespace holdfast

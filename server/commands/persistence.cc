@@ -134,7 +134,7 @@ void CmdBackup(CommandContext& ctx, Args args) {
       });
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kPersistenceCommands[] = {
     {.name = "BACKUP",
      .run = CmdBackup,
      .arity = -2,
@@ -166,6 +166,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> PersistenceCommands() { return kCommands; }
+std::span<const CommandSpec> PersistenceCommands() { return kPersistenceCommands; }
 
 }  // namespace holdfast

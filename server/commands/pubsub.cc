@@ -170,7 +170,7 @@ constexpr CommandSpec Gathers(std::string_view name, CommandFunction run, Combin
           .summary = summary};
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kPubSubCommands[] = {
     ClientRow("pubsub", "SUBSCRIBE", CmdSubscribe, -2, kListens, "channel [channel ...]",
               "Be sent what is published to these channels from now on."),
     ClientRow("pubsub", "UNSUBSCRIBE", CmdUnsubscribe, -1, kListens, "[channel [channel ...]]",
@@ -203,6 +203,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> PubSubCommands() { return kCommands; }
+std::span<const CommandSpec> PubSubCommands() { return kPubSubCommands; }
 
 }  // namespace holdfast

@@ -206,7 +206,7 @@ void CmdNodeLink(CommandContext& ctx, Args args) {
 
 constexpr uint32_t kOfNodes = kAdmin | kNoScript | kStale | kLoading | kNoMulti;
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kReplicationCommands[] = {
     ClientRow("server", "REPLICAOF", CmdReplicaOf, 3, kAdmin | kNoScript | kStale,
               "host port|NO ONE", "Makes this server a replica of another one, or a primary."),
     ClientRow("server", "SLAVEOF", CmdReplicaOf, 3, kAdmin | kNoScript | kStale, "host port|NO ONE",
@@ -229,6 +229,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> ReplicationCommands() { return kCommands; }
+std::span<const CommandSpec> ReplicationCommands() { return kReplicationCommands; }
 
 }  // namespace holdfast

@@ -168,7 +168,7 @@ constexpr CommandSpec WaitRow(std::string_view name, CommandFunction run, int ar
           .summary = summary};
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kReplicationStatusCommands[] = {
     ClientRow("server", "ROLE", CmdRole, 1,
               kNoScript | kLoading | kStale | kFast | kOfAdmins | kDangerous, "",
               "Whether this server is a primary or a replica, and how far its log is."),
@@ -245,6 +245,6 @@ void WriteReplication(const CommandContext& ctx, FieldWriter& field) {
   if (!status.leads) field("slave_lag_ms", LagMs(server, ctx.shard.now()));
 }
 
-std::span<const CommandSpec> ReplicationStatusCommands() { return kCommands; }
+std::span<const CommandSpec> ReplicationStatusCommands() { return kReplicationStatusCommands; }
 
 }  // namespace holdfast

@@ -52,7 +52,7 @@ void CmdSlowlogReset(CommandContext& ctx, Args) {
 
 constexpr uint32_t kFlags = kAdmin | kLoading | kStale;
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kSlowlogCommands[] = {
     ContainerRow("server", "SLOWLOG", "A container for commands about slow commands."),
     ClientRow("server", "SLOWLOG|GET", CmdSlowlogGet, -2, kFlags, "[count]",
               "The last slow commands: id, Unix seconds, microseconds, words, client; -1 for all."),
@@ -66,6 +66,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> SlowlogCommands() { return kCommands; }
+std::span<const CommandSpec> SlowlogCommands() { return kSlowlogCommands; }
 
 }  // namespace holdfast

@@ -196,7 +196,7 @@ void CmdDrop(CommandContext& ctx, Args args) {
 }
 
 // Without kGrows: whether they grow shows after the SKU and the ref were looked up.
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kStockCommands[] = {
     {.name = "STOCK.CREATE",
      .run = CmdCreate,
      .arity = -3,
@@ -248,6 +248,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> StockCommands() { return kCommands; }
+std::span<const CommandSpec> StockCommands() { return kStockCommands; }
 
 }  // namespace holdfast

@@ -201,7 +201,7 @@ void CombineAudit(RespWriter& reply, std::span<const std::string> parts) {
   ReplyTotals(reply, totals);
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kStockLookupCommands[] = {
     {.name = "STOCK.GET",
      .run = CmdGet,
      .arity = -2,
@@ -236,6 +236,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> StockLookupCommands() { return kCommands; }
+std::span<const CommandSpec> StockLookupCommands() { return kStockLookupCommands; }
 
 }  // namespace holdfast

@@ -73,7 +73,7 @@ void CmdIncrByFloat(CommandContext& ctx, Args args) {
   ctx.reply.Bulk(text);
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kStringCounterCommands[] = {
     {.name = "INCR",
      .run = CmdIncr,
      .arity = 2,
@@ -123,6 +123,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> StringCounterCommands() { return kCommands; }
+std::span<const CommandSpec> StringCounterCommands() { return kStringCounterCommands; }
 
 }  // namespace holdfast

@@ -158,7 +158,7 @@ void Lcs(GroupContext& ctx, Args args) {
 constexpr KeyPositions kAllKeys{.first = 1, .last = -1, .step = 1};
 constexpr KeyPositions kEverySecond{.first = 1, .last = -1, .step = 2};
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kStringGroupCommands[] = {
     {.name = "MGET",
      .decide = MGet,
      .gathers = Gathers::kStrings,
@@ -206,6 +206,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> StringGroupCommands() { return kCommands; }
+std::span<const CommandSpec> StringGroupCommands() { return kStringGroupCommands; }
 
 }  // namespace holdfast

@@ -64,7 +64,7 @@ void CmdGetRange(CommandContext& ctx, Args args) {
       entry->string().substr(static_cast<size_t>(range.first), static_cast<size_t>(range.size())));
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kStringRangeCommands[] = {
     {.name = "APPEND",
      .run = CmdAppend,
      .arity = 3,
@@ -114,6 +114,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> StringRangeCommands() { return kCommands; }
+std::span<const CommandSpec> StringRangeCommands() { return kStringRangeCommands; }
 
 }  // namespace holdfast

@@ -197,7 +197,7 @@ void CmdGetDel(CommandContext& ctx, Args) {
   ctx.shard.Notify(kGenericEvents, ctx.place, "del");
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kStringCommands[] = {
     {.name = "SET",
      .run = CmdSet,
      .arity = -3,
@@ -275,6 +275,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> StringCommands() { return kCommands; }
+std::span<const CommandSpec> StringCommands() { return kStringCommands; }
 
 }  // namespace holdfast

@@ -41,7 +41,7 @@ void CmdUnwatch(CommandContext& ctx, Args) {
 constexpr uint32_t kAlways = kLoading | kStale | kNoScript;
 constexpr uint32_t kAtOnce = kAlways | kFast | kAllowBusy | kImmediate;
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kTransactionCommands[] = {
     {.name = "MULTI",
      .run = CmdMulti,
      .arity = 1,
@@ -92,6 +92,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> TransactionCommands() { return kCommands; }
+std::span<const CommandSpec> TransactionCommands() { return kTransactionCommands; }
 
 }  // namespace holdfast

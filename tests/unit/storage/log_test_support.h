@@ -21,6 +21,8 @@
 
 namespace holdfast {
 
+using Texts = std::vector<std::string>;
+
 struct Text {
   static constexpr MutationKind kKind = MutationKind::kStringSet;
   std::string_view text;

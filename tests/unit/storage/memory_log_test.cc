@@ -34,8 +34,6 @@ class MemoryLogTest : public testing::Test {
   std::vector<std::string> fatal_;
 };
 
-using Texts = std::vector<std::string>;
-
 TEST_F(MemoryLogTest, NothingIsDurableBeforeTheSync) {
   MemoryLog log(Options());
   CountingWaker waker;

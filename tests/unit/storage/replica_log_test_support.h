@@ -15,7 +15,6 @@
 
 namespace holdfast {
 
-using Texts = std::vector<std::string>;
 using Records = std::vector<SealedRecord>;
 
 // log_ is a replica's. The primary is another node of the same history, in a directory of its own.

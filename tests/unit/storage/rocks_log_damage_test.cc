@@ -9,8 +9,6 @@
 namespace holdfast {
 namespace {
 
-using Texts = std::vector<std::string>;
-
 std::string KeyOf(Index index) {
   std::string key;
   for (int shift = 56; shift >= 0; shift -= 8) key += static_cast<char>(index >> shift);

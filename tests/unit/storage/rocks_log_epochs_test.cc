@@ -13,8 +13,6 @@
 namespace holdfast {
 namespace {
 
-using Texts = std::vector<std::string>;
-
 class LogEpochsTest : public RocksLogTest {
  protected:
   std::vector<Epoch> EpochsInLog() {

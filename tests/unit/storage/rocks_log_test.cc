@@ -10,8 +10,6 @@
 namespace holdfast {
 namespace {
 
-using Texts = std::vector<std::string>;
-
 TEST_F(RocksLogTest, ANewDirectoryIsEmptyAndHasAnIdentity) {
   Start();
   EXPECT_EQ(replayed_.last, 0U);

@@ -8,8 +8,6 @@
 namespace holdfast {
 namespace {
 
-using Texts = std::vector<std::string>;
-
 class SnapshotCrashTest : public SnapshotTest {
  protected:
   // There are three batches and a snapshot of the first two. The next one, of all three, is taken
