@@ -281,7 +281,8 @@ void ReplicationHost::BeginArrival(const NodeId& from, const StateHead& head) {
   Answer(from, head.history.id, wanted);
 }
 
-// Snapshot and log are a state from its newest cut on.
+// Snapshot and log are a state from its newest cut on. (Only now they are put in place: what the
+// machine wanted with them, the promise above all, was done when they began to arrive.)
 void ReplicationHost::FinishArrival() {
   if (!arrival_ || !arrival_->rows_done) return;
   if (std::min(log_.Durable(), machine_->acked()) < arrival_->complete_at) return;

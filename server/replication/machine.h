@@ -180,7 +180,8 @@ class ReplicationMachine {
   void NotShipped(const NodeId& to);
   void Trimmed(Index first);
   // A snapshot has come whole. True: put it in the place of log and state, durably, then ResetDone;
-  // false: it is no use any more.
+  // not before the actions so far are carried out, for without the promise that is among them its
+  // log would pass for a backup's, which may lead on its own. False: it is no use any more.
   bool Install(const NodeId& from, const SnapshotHead& head, Uptime now);
 
   // Whether anything is to be done, and what: each action once.

@@ -120,6 +120,7 @@ void ReplicationNode::Receive(const NodeId& from, const NodeLetter& letter, Upti
 
 void ReplicationNode::Take(const NodeId& from, const NodeSnapshot& snapshot, Uptime now) {
   if (!machine_->Install(from, snapshot.head, now)) return;
+  Work();  // the promise goes to the disk before what it is about
   const HistoryId history = snapshot.head.history;
   log_ = {.batches = snapshot.batches,
           .epochs = snapshot.head.epochs,
