@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 
 say "What is needed, and the build (the longest part, a few minutes from nothing)"
-scripts/setup.sh
+scripts/setup.sh --sentinel
 build=build/demo
 cmake --preset release -B "$build" -DHOLDFAST_TESTS=OFF >"/tmp/holdfast-demo-cmake.$$" ||
   { cat "/tmp/holdfast-demo-cmake.$$"; exit 1; }
@@ -37,6 +37,7 @@ for candidate in $(seq 6500 6700); do
   (exec 3<>"/dev/tcp/127.0.0.1/$candidate") 2>/dev/null || ports+=("$candidate")
   (( ${#ports[@]} == 6 )) && break
 done
+(( ${#ports[@]} == 6 )) || { echo "ha_demo: no six free ports between 6500 and 6700" >&2; exit 1; }
 nodes=("${ports[@]:0:3}")
 sentinels=("${ports[@]:3:3}")
 

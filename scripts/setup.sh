@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing to build and show Holdfast on Debian 12, and nothing else.
 #
-#   scripts/setup.sh           what the server, holdfast-bench and scripts/demo.sh need
-#   scripts/setup.sh --test    also what only scripts/test.sh needs
+#   scripts/setup.sh             what the server, holdfast-bench and scripts/demo.sh need
+#   scripts/setup.sh --sentinel  also what scripts/ha_demo.sh needs
+#   scripts/setup.sh --test      also what only scripts/test.sh needs
 #
 # It looks for the thing itself (a command, a header, a Python module), not for a package's name: what was
 # built by hand or came another way counts. With nothing missing it changes nothing and needs no root.
@@ -11,11 +12,13 @@ set -euo pipefail
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
+with_sentinel=no
 with_tests=no
 for argument in "$@"; do
   case $argument in
-    --test) with_tests=yes ;;
-    *) die "unknown argument '$argument'; usage: scripts/setup.sh [--test]" ;;
+    --sentinel) with_sentinel=yes ;;
+    --test) with_sentinel=yes with_tests=yes ;;
+    *) die "unknown argument '$argument'; usage: scripts/setup.sh [--sentinel | --test]" ;;
   esac
 done
 
@@ -50,6 +53,7 @@ need libfmt-dev has_header fmt/core.h
 need libspdlog-dev has_header spdlog/spdlog.h
 need redis-tools has_command redis-cli
 
+if [[ $with_sentinel == yes ]]; then need redis-sentinel has_command redis-sentinel; fi
 if [[ $with_tests == yes ]]; then
   need libgtest-dev has_header gtest/gtest.h
   need librapidcheck-dev has_header rapidcheck.h
@@ -59,7 +63,6 @@ if [[ $with_tests == yes ]]; then
   need clang-tidy-14 has_command clang-tidy-14
   need clang-format-14 has_command clang-format-14
   need redis-server has_command redis-server
-  need redis-sentinel has_command redis-sentinel
   need redis-tools has_command redis-benchmark
   need python3 has_file /usr/bin/python3
   need python3-redis has_module redis

@@ -68,12 +68,8 @@ ReplicationService::~ReplicationService() {
 
 void ReplicationService::Start(Index first, Index acked) {
   ReplicationLinks& links = *this;  // for others it is private that this is one
-  host_ = std::make_unique<ReplicationHost>(
-      log_, server_, links, groups_, &waker_, first, acked,
-      ReplicationHost::Options{.now = options_.now,
-                               .reload = options_.reload,
-                               .config = options_.config,
-                               .stop_snapshots = options_.stop_snapshots});
+  host_ = std::make_unique<ReplicationHost>(log_, server_, links, groups_, &waker_, first, acked,
+                                            options_);
   status_ = host_->Describe();
   uv_timer_start(
       &tick_,

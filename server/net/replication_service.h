@@ -25,13 +25,7 @@ class ReplicationService final : public ReplicationControl,
                                  private ReplicationLinks,
                                  private ReplicationLink::Owner {
  public:
-  // As ReplicationHost's.
-  struct Options {
-    std::function<UnixMs()> now;
-    std::function<void()> reload;
-    std::function<Config()> config;
-    std::function<void()> stop_snapshots;
-  };
+  using Options = ReplicationHost::Options;
 
   // All outlive it.
   ReplicationService(RocksLog& log, ServerState& server, Options options);
@@ -93,7 +87,6 @@ class ReplicationService final : public ReplicationControl,
   void OnFrames() override;
   void OnClosed(ReplicationLink& link, const std::string& why) override;
 
-  void Run();
   void Turn();
   void Call(std::function<void()> task);
   void CallAndWait(const std::function<void()>& task);
@@ -116,7 +109,6 @@ class ReplicationService final : public ReplicationControl,
   std::unique_ptr<ReplicationHost> host_;
   std::vector<ReplicationLink*> links_;
   std::list<Dialing> dialing_;
-  bool turn_due_ = false;
   Uptime turned_{0};
   Uptime described_{0};
   std::thread thread_;

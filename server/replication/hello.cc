@@ -17,14 +17,17 @@ constexpr int64_t kPortMax = 65535;
 // The words behind the first, as far as both sides say them: version reads writes node.
 Status DecodeCommon(std::span<const std::string_view> words, size_t count, LinkHello& out) {
   const auto version = words.size() < 2 ? std::nullopt : ParseInt64(words[1]);
-  if (!version) return Status::Damaged("no node says that");
+  if (!version) return Status::Damaged("a node says first which version of links it speaks");
   out.version = *version;
   if (out.version != kReplicationVersion) {
     return Status::Invalid(
         "this server links nodes of version " + std::to_string(kReplicationVersion) + ", not " +
         std::to_string(out.version) + "; run the same release of Holdfast on both");
   }
-  if (words.size() != count) return Status::Damaged("a node says so many words more or fewer");
+  if (words.size() != count) {
+    return Status::Damaged("a node says " + std::to_string(count) + " words here, not " +
+                           std::to_string(words.size()));
+  }
   const auto reads = ParseInt64(words[2]);
   const auto writes = ParseInt64(words[3]);
   if (!reads || !writes || *reads < kOldestFormat || *writes < kOldestFormat) {

@@ -142,6 +142,33 @@ class AReplica(GroupTest):
         return dict(line.split(":", 1) for line in lines if ":" in line)
 
 
+class ALink(GroupTest):
+    NODE = "00112233445566778899aabbccddeeff"
+
+    def test_is_refused_to_who_does_not_understand_this_node_or_is_not_understood(self):
+        node = self.node()
+        node.start()
+        for words, told in (("2 %s h 1", "links nodes of version 3, not 2; run the same release"),
+                            ("3 1 2 %s h 1", "reads mutations up to format 1, and the other one writes 2"),
+                            ("3 1 1 %s h", "7 words here, not 6"),
+                            ("3 0 1 %s h 1", "formats are numbers from 1 on"),
+                            ("three", "which version of links")):
+            self.assertIn(told, self.refused(node, "NODELINK", *words.replace("%s", self.NODE).split()))
+        self.assertEqual(node.call("PING"), "PONG")
+
+    def test_is_given_up_where_what_answers_is_no_such_node(self):
+        for answer, told in (("+LINK 3 1 2 " + self.NODE, "upgrade this one"), ("+LINK 2 " + self.NODE, "not 2"),
+                             ("+OK", "no node answers there")):
+            with socket.create_server(("127.0.0.1", 0)) as door:
+                node = self.node("--replicaof", "127.0.0.1 %d" % door.getsockname()[1])
+                node.start(loaded=False)
+                with door.accept()[0] as dialed:
+                    self.assertIn(b"NODELINK", dialed.recv(1000))
+                    dialed.sendall(answer.encode() + b"\r\n")
+                    eventually(lambda node=node, told=told: told in node.log())
+                    self.assertEqual(dialed.recv(1), b"")
+
+
 class Passage:
     """A way to a server that is cut each time it has said so many bytes, and then shut until it is opened."""
 
