@@ -8,7 +8,9 @@
 The server's binary is named by HOLDFAST_BIN. Nothing sleeps to be right: `eventually` polls with a limit.
 """
 
+import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -143,9 +145,11 @@ class Client:
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below those that the kernel gives to whoever connects: it stays free until its server starts, and between restarts."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.randrange(12_000, 32_000)))
+            return probe.getsockname()[1]
 
 
 class Server:
