@@ -10,10 +10,9 @@
 namespace holdfast {
 namespace {
 
-// Room for this many words stays with an idle connection (6 KiB), and no more is set aside on the
-// strength of a count alone.
-constexpr size_t kWordsKept = 256;
-constexpr size_t kUnquotedBytesKept = 1024;
+// What stays with a connection of the words of a request that was cut: 256 bytes.
+constexpr size_t kSlicesKept = 32;
+constexpr size_t kUnquotedBytesKept = 256;
 constexpr size_t kCrlfBytes = 2;
 
 struct LengthLine {
@@ -23,8 +22,8 @@ struct LengthLine {
   size_t end = 0;  // just behind its CRLF
 };
 
-// Everything but a plain short number: negative ones, mistakes, lines not all here yet.
-LengthLine ReadOddLengthLine(std::string_view input, size_t at) {
+// Any number and CRLF behind the marker at input[at].
+LengthLine ReadLengthLine(std::string_view input, size_t at) {
   using enum LengthLine::State;
   const std::string_view line = input.substr(at, kLengthLineBytesMax);
   const size_t cr = line.find('\r');
@@ -38,47 +37,70 @@ LengthLine ReadOddLengthLine(std::string_view input, size_t at) {
   return {kRead, *value, lf + 1};
 }
 
-// Reads the number and CRLF behind the marker at input[at].
-inline LengthLine ReadLengthLine(std::string_view input, size_t at) {
-  constexpr ptrdiff_t kPlainDigitsMax = 10;
-  const char* const end = input.data() + input.size();
+bool IsCrlf(const char* at) { return std::memcmp(at, "\r\n", kCrlfBytes) == 0; }
+
+// Nearly every number has one to three digits: those are read at once, unrolled, for this runs for
+// each word of each request. `end` is 0 where ReadLengthLine has to look.
+struct PlainLength {
+  size_t value = 0;
+  size_t end = 0;
+};
+[[gnu::always_inline]] inline PlainLength ReadPlainLength(std::string_view input, size_t at) {
+  constexpr size_t kBytesMax = 6;  // "$999\r\n"
+  if (input.size() - at < kBytesMax) return {};
   const char* const digits = input.data() + at + 1;
-  const char* p = digits;
-  int64_t value = 0;
-  for (; p != end && *p >= '0' && *p <= '9' && p - digits < kPlainDigitsMax; ++p) {
-    value = value * 10 + (*p - '0');
+  const auto digit_at = [&](size_t i) {
+    return static_cast<unsigned>(static_cast<unsigned char>(digits[i])) - unsigned{'0'};
+  };
+  const unsigned first = digit_at(0);
+  if (first > 9) return {};
+  if (IsCrlf(digits + 1)) return {first, at + 4};
+  const unsigned second = digit_at(1);
+  if (first == 0 || second > 9) return {};
+  if (IsCrlf(digits + 2)) return {first * 10 + second, at + 5};
+  const unsigned third = digit_at(2);
+  if (third > 9 || !IsCrlf(digits + 3)) return {};
+  return {first * 100 + second * 10 + third, at + 6};
+}
+
+size_t RequestBytesMax(const ParserLimits& limits) {
+  return std::min(limits.request_bytes_max, kRequestBytesCeiling);
+}
+
+// The word whose length line is at input[at], if it is whole and as it should be; else a view of
+// nothing, whose data() is null. `bytes_max`: of the request, and of what is there of it.
+[[gnu::always_inline]] inline std::string_view WholeWord(std::string_view input, size_t at,
+                                                         size_t word_bytes_max, size_t bytes_max) {
+  if (at == input.size() || input[at] != '$') return {};
+  PlainLength length = ReadPlainLength(input, at);
+  if (length.end == 0) [[unlikely]] {
+    const LengthLine line = ReadLengthLine(input, at);
+    if (line.state != LengthLine::State::kRead) return {};
+    length = {static_cast<size_t>(line.value), line.end};
   }
-  const bool canonical = p - digits == 1 || (p - digits > 1 && *digits != '0');
-  if (canonical && end - p >= 2 && p[0] == '\r' && p[1] == '\n') [[likely]] {
-    return {LengthLine::State::kRead, value, static_cast<size_t>(p + 2 - input.data())};
-  }
-  return ReadOddLengthLine(input, at);
+  // A negative one is above any bound.
+  if (length.value > word_bytes_max || length.value > kRequestBytesCeiling) return {};
+  const size_t end = length.end + length.value;
+  if (end + kCrlfBytes > bytes_max || !IsCrlf(input.data() + end)) return {};
+  return {input.data() + length.end, length.value};
 }
 
 }  // namespace
 
-RespParser::Result RespParser::Parse(std::string_view input, const ParserLimits& limits) {
+RespParser::Result RespParser::Parse(std::string_view input, const ParserLimits& limits,
+                                     Words& words) {
   if (!error_.empty()) return {State::kMalformed, 0};
   // Nothing below reads in front of at_: a caller that lost bytes waits for ever, but reads no
   // others.
   if (input.empty() || input.size() < bytes_wanted_)
     return NeedMore(std::max<size_t>(1, bytes_wanted_));
-  if (at_ == 0) StartRequest();
-  if (input.front() != '*') return ParseInline(input, limits);
+  if (input.front() != '*') return ParseInline(input, limits, words);
   if (Result result{}; at_ == 0 && !ParseCount(input, limits, result)) return result;
-  return ParseWords(input, limits);
+  return ParseWords(input, limits, words);
 }
 
-void RespParser::StartRequest() {
-  if (slices_.capacity() > kWordsKept) std::vector<Slice>().swap(slices_);
-  if (words_.capacity() > kWordsKept) std::vector<std::string_view>().swap(words_);
-  if (unquoted_.capacity() > kUnquotedBytesKept) std::string().swap(unquoted_);
-  slices_.clear();
-  words_.clear();
-  unquoted_.clear();
-}
-
-RespParser::Result RespParser::ParseInline(std::string_view input, const ParserLimits& limits) {
+RespParser::Result RespParser::ParseInline(std::string_view input, const ParserLimits& limits,
+                                           Words& words) {
   const size_t window = std::min(input.size(), kInlineBytesMax + 1);
   const void* const lf = std::memchr(input.data() + at_, '\n', window - at_);
   if (lf == nullptr) {
@@ -89,17 +111,23 @@ RespParser::Result RespParser::ParseInline(std::string_view input, const ParserL
   const auto lf_at = static_cast<size_t>(static_cast<const char*>(lf) - input.data());
   std::string_view line = input.substr(0, lf_at);
   if (line.ends_with('\r')) line.remove_suffix(1);
-  switch (SplitInlineWords(line, limits.words_max, unquoted_, words_)) {
+  if (unquoted_.capacity() > kUnquotedBytesKept) std::string().swap(unquoted_);
+  unquoted_.clear();
+  const size_t first = words.size();
+  switch (SplitInlineWords(line, limits.words_max, unquoted_, words)) {
     case InlineSplit::kUnbalancedQuotes:
+      words.resize(first);
       return Malformed("unbalanced quotes in request");
     case InlineSplit::kTooManyWords:
+      words.resize(first);
       return Malformed(limits.authenticated ? "invalid multibulk length"
                                             : "unauthenticated multibulk length");
     case InlineSplit::kSplit:
       break;
   }
-  for (const std::string_view word : words_) {
-    if (word.size() > limits.word_bytes_max) {
+  for (size_t i = first; i < words.size(); ++i) {
+    if (words[i].size() > limits.word_bytes_max) {
+      words.resize(first);
       return Malformed(limits.authenticated ? "invalid bulk length"
                                             : "unauthenticated bulk length");
     }
@@ -109,6 +137,12 @@ RespParser::Result RespParser::ParseInline(std::string_view input, const ParserL
 
 bool RespParser::ParseCount(std::string_view input, const ParserLimits& limits, Result& result) {
   using enum LengthLine::State;
+  if (const PlainLength plain = ReadPlainLength(input, 0);
+      plain.value > 0 && plain.value <= limits.words_max) [[likely]] {
+    at_ = plain.end;
+    words_left_ = plain.value;
+    return true;
+  }
   const LengthLine line = ReadLengthLine(input, 0);
   if (line.state == kNeedMore) {
     result = NeedMore(input.size() + 1);
@@ -124,53 +158,75 @@ bool RespParser::ParseCount(std::string_view input, const ParserLimits& limits, 
   } else {
     at_ = line.end;
     words_left_ = count;
-    slices_.reserve(std::min(count, kWordsKept));
     return true;
   }
   return false;
 }
 
-RespParser::Result RespParser::ParseWords(std::string_view input, const ParserLimits& limits) {
+RespParser::Result RespParser::ParseWords(std::string_view input, const ParserLimits& limits,
+                                          Words& words) {
+  const size_t first = words.size();
+  const size_t word_bytes_max = limits.word_bytes_max;
+  const size_t bytes_max = std::min(RequestBytesMax(limits), input.size());
+  size_t at = at_;
+  for (size_t left = words_left_; left > 0; --left) {
+    const std::string_view word = WholeWord(input, at, word_bytes_max, bytes_max);
+    if (word.data() == nullptr) {
+      at_ = at;
+      words_left_ = left;
+      KeepWords(input, first, words);
+      return NoWholeWord(input, limits);
+    }
+    words.push_back(word);
+    at = static_cast<size_t>(word.data() - input.data()) + word.size() + kCrlfBytes;
+  }
+  if (!slices_.empty()) {
+    KeepWords(input, first, words);
+    for (const Slice slice : slices_) words.emplace_back(input.data() + slice.offset, slice.size);
+    ForgetSlices();
+  }
+  return Complete(at);
+}
+
+// What WholeWord found missing or wrong at at_.
+RespParser::Result RespParser::NoWholeWord(std::string_view input, const ParserLimits& limits) {
   using enum LengthLine::State;
-  for (; words_left_ > 0; --words_left_) {
-    if (at_ == input.size()) return NeedMore(at_ + 1);
-    if (input[at_] != '$') {
-      return Malformed(std::string("expected '$', got '") + input[at_] + '\'');
-    }
-    const LengthLine line = ReadLengthLine(input, at_);
-    if (line.state != kRead) {
-      if (line.state == kNeedMore) return NeedMore(input.size() + 1);
-      return Malformed(line.state == kTooLong ? "too big bulk count string"
-                                              : "invalid bulk length");
-    }
-    if (line.value < 0 || line.value > static_cast<int64_t>(kRequestBytesCeiling)) {
-      return Malformed("invalid bulk length");
-    }
-    const auto size = static_cast<size_t>(line.value);
-    if (size > limits.word_bytes_max) {
-      return Malformed(limits.authenticated ? "invalid bulk length"
-                                            : "unauthenticated bulk length");
-    }
-    const size_t word_end = line.end + size;
-    if (word_end + kCrlfBytes > std::min(limits.request_bytes_max, kRequestBytesCeiling)) {
-      return Malformed("too big request");
-    }
-    // The length line is read again when the word is whole: it is short, the word may not be.
-    if (word_end + kCrlfBytes > input.size()) return NeedMore(word_end + kCrlfBytes);
-    if (input[word_end] != '\r' || input[word_end + 1] != '\n') {
-      return Malformed("expected CRLF after bulk");
-    }
-    slices_.push_back({static_cast<uint32_t>(line.end), static_cast<uint32_t>(size)});
-    at_ = word_end + kCrlfBytes;
+  if (at_ == input.size()) return NeedMore(at_ + 1);
+  if (input[at_] != '$') {
+    return Malformed(std::string("expected '$', got '") + input[at_] + '\'');
   }
-  words_.reserve(slices_.size());
-  for (const Slice slice : slices_) {
-    words_.emplace_back(input.data() + slice.offset, slice.size);
+  const LengthLine line = ReadLengthLine(input, at_);
+  if (line.state == kNeedMore) return NeedMore(input.size() + 1);
+  if (line.state == kTooLong) return Malformed("too big bulk count string");
+  const auto size = static_cast<size_t>(line.value);
+  if (line.state == kInvalid || size > kRequestBytesCeiling) {
+    return Malformed("invalid bulk length");
   }
-  return Complete(at_);
+  if (size > limits.word_bytes_max) {
+    return Malformed(limits.authenticated ? "invalid bulk length" : "unauthenticated bulk length");
+  }
+  const size_t end = line.end + size + kCrlfBytes;
+  if (end > RequestBytesMax(limits)) return Malformed("too big request");
+  // The length line is read again when the word is whole: it is short, the word may not be.
+  if (end > input.size()) return NeedMore(end);
+  return Malformed("expected CRLF after bulk");
+}
+
+void RespParser::KeepWords(std::string_view input, size_t first, Words& words) {
+  for (size_t i = first; i < words.size(); ++i) {
+    slices_.push_back({static_cast<uint32_t>(words[i].data() - input.data()),
+                       static_cast<uint32_t>(words[i].size())});
+  }
+  words.resize(first);
+}
+
+void RespParser::ForgetSlices() {
+  slices_.clear();
+  if (slices_.capacity() > kSlicesKept) slices_.shrink_to_fit();
 }
 
 void RespParser::Rewind() {
+  ForgetSlices();
   at_ = 0;
   bytes_wanted_ = 0;
   words_left_ = 0;
@@ -191,8 +247,7 @@ RespParser::Result RespParser::NeedMore(size_t bytes_wanted) {
 
 RespParser::Result RespParser::Malformed(std::string_view what) {
   error_.assign("Protocol error: ").append(what);
-  slices_.clear();
-  words_.clear();
+  ForgetSlices();
   return {State::kMalformed, 0};
 }
 

@@ -10,12 +10,12 @@
 //
 // The answer never depends on how the bytes were cut into reads, and no byte of a word is looked at
 // twice: progress is kept as offsets from the request's first byte, so the caller may move its
-// buffer.
+// buffer. Words are views and go straight to where the caller wants them; only those of a request
+// that is cut are kept here meanwhile.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,10 +47,11 @@ inline constexpr ParserLimits kUnauthenticatedLimits{.words_max = 10,
                                                      .request_bytes_max = size_t{256} * 1024,
                                                      .authenticated = false};
 
-// Owner: one per connection, used by its thread only. Allocates nothing while the words of a
-// request fit what earlier requests left behind; after a huge one it gives the memory back.
+// Owner: one per connection, used by its thread only. Between requests it owns next to nothing.
 class RespParser {
  public:
+  using Words = std::vector<std::string_view>;
+
   enum class State : uint8_t { kComplete, kNeedMore, kMalformed };
   struct Result {
     State state;
@@ -58,17 +59,16 @@ class RespParser {
   };
 
   RespParser() = default;
-  // Words may point into the parser itself.
+  // Words of an inline request may point into the parser itself.
   RespParser(const RespParser&) = delete;
   RespParser& operator=(const RespParser&) = delete;
 
   // `input` starts at the first byte of a request. After kNeedMore call again with the same bytes
   // and more of them; after kComplete with what follows the consumed bytes. kMalformed stays.
-  Result Parse(std::string_view input, const ParserLimits& limits);
-
-  // After kComplete; none for an empty request. Valid until the next Parse and while the input
-  // stays.
-  std::span<const std::string_view> words() const { return words_; }
+  //
+  // When kComplete, the request's words stand at the end of `words`; none for an empty request.
+  // They are valid while the input stays; those of an inline request until the next Parse, too.
+  Result Parse(std::string_view input, const ParserLimits& limits, Words& words);
 
   // Forgets the request that is being read, or the malformed one: the next Parse starts at the
   // first byte of a request again. For who reads requests ahead of what it executes.
@@ -88,19 +88,21 @@ class RespParser {
     uint32_t size;
   };
 
-  void StartRequest();
-  Result ParseInline(std::string_view input, const ParserLimits& limits);
+  Result ParseInline(std::string_view input, const ParserLimits& limits, Words& words);
   // False: the request ends here, with `result`.
   bool ParseCount(std::string_view input, const ParserLimits& limits, Result& result);
-  Result ParseWords(std::string_view input, const ParserLimits& limits);
+  Result ParseWords(std::string_view input, const ParserLimits& limits, Words& words);
+  Result NoWholeWord(std::string_view input, const ParserLimits& limits);
+  // Those from `first` on, until the request is whole.
+  void KeepWords(std::string_view input, size_t first, Words& words);
+  void ForgetSlices();
 
   Result Complete(size_t consumed);
   Result NeedMore(size_t bytes_wanted);
   Result Malformed(std::string_view what);
 
-  std::vector<Slice> slices_;            // words read so far of a multibulk request
-  std::vector<std::string_view> words_;  // made of them once the request is whole
-  std::string unquoted_;                 // inline words that lost their quotes
+  std::vector<Slice> slices_;  // words of a multibulk request that is cut
+  std::string unquoted_;       // inline words that lost their quotes
   std::string error_;
   size_t at_ =
       0;  // multibulk: where the next word starts, 0 before the count; inline: no LF before it

@@ -49,14 +49,14 @@ std::string DescribeClient(const Client& client, UnixMs now) {
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub=0 "
       "multi={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={} "
       "tot-mem={} events=r cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}\n",
-      client.id, client.address, client.local_address, client.descriptor, client.name,
+      client.id, client.address, client.local_address, client.descriptor, client.names().name,
       SecondsBetween(client.connected_at, now), SecondsBetween(client.last_seen, now),
       FlagsOf(client), client.db, listens != nullptr ? listens->channels.size() : 0,
       listens != nullptr ? listens->patterns.size() : 0,
       client.transaction != nullptr ? static_cast<int64_t>(client.transaction->commands) : -1,
       client.query_bytes, client.replies.awaited(), client.replies.bytes(), memory,
       client.last_command != nullptr ? LowerCased(client.last_command->name) : "NULL",
-      static_cast<int>(client.resp), client.library_name, client.library_version);
+      static_cast<int>(client.resp), client.names().library, client.names().library_version);
 }
 
 // ---- filters
@@ -256,13 +256,13 @@ void CmdClientInfo(CommandContext& ctx, Args) {
 
 void CmdClientSetName(CommandContext& ctx, Args args) {
   if (!IsClientLabel(args[2])) return ctx.reply.Error(kBadClientName);
-  ctx.client->name = args[2];
+  ctx.client->GiveNames().name = args[2];
   ctx.reply.Ok();
 }
 
 void CmdClientGetName(CommandContext& ctx, Args) {
-  if (ctx.client->name.empty()) return ctx.reply.Null();
-  ctx.reply.Bulk(ctx.client->name);
+  const std::string& name = ctx.client->names().name;
+  name.empty() ? ctx.reply.Null() : ctx.reply.Bulk(name);
 }
 
 void CmdClientSetInfo(CommandContext& ctx, Args args) {
@@ -274,7 +274,8 @@ void CmdClientSetInfo(CommandContext& ctx, Args args) {
     return ctx.reply.Error("ERR " + LowerCased(args[2]) +
                            " cannot contain spaces, newlines or special characters.");
   }
-  (is_name ? ctx.client->library_name : ctx.client->library_version) = args[3];
+  ClientNames& names = ctx.client->GiveNames();
+  (is_name ? names.library : names.library_version) = args[3];
   ctx.reply.Ok();
 }
 

@@ -72,7 +72,7 @@ void CmdReset(CommandContext& ctx, Args) {
   ctx.router.transactions().Unwatch(client);
   client.resp = RespVersion::kResp2;
   client.db = 0;
-  client.name.clear();
+  client.given_names.reset();
   client.authenticated = !ctx.shard.RequiresAuth();
   client.replies.SetVoice(ReplyQueue::Voice::kOn);
   ctx.router.observers().SetMonitor(client, false);
@@ -113,7 +113,7 @@ bool TakeHelloOptions(CommandContext& ctx, Args words) {
         ctx.reply.Error(kBadClientName);
         return false;
       }
-      ctx.client->name = name;
+      ctx.client->GiveNames().name = name;
     } else {
       ctx.reply.Error("ERR Syntax error in HELLO option '" + std::string(words[at]) + "'");
       return false;

@@ -79,7 +79,6 @@ Connection::Connection(EventLoop& loop, bool unix_socket)
                                 : uv_tcp_init(loop.uv(), &handle_.tcp);
   Invariant(error == 0);
   stream()->data = this;
-  write_.data = this;
 }
 
 void Connection::Accept(EventLoop& loop, uv_stream_t* listener) {
@@ -154,7 +153,7 @@ void Connection::Close() {
 // ---- in
 
 bool Connection::HasRoom() const {
-  return client_.replies.bytes() + unsent_.size() < kUnsentBytesMax &&
+  return client_.replies.bytes() + UnsentBytes() < kUnsentBytesMax &&
          client_.replies.MayAwaitMore();
 }
 
@@ -202,14 +201,12 @@ void Connection::OnRead(ssize_t bytes, const uv_buf_t* buffer) {
 
 // `fresh` came into the loop's shared buffer: what is not executed now moves to pending_.
 void Connection::ConsumeInput(std::string_view fresh) {
-  executing_ = true;
   if (pending_.empty()) {
     fresh.remove_prefix(ExecuteAll(fresh));
     if (!fresh.empty() && !stopped_) pending_.Append(fresh);
   } else {
     pending_.Consume(ExecuteAll(pending_.view()));
   }
-  executing_ = false;
   client_.query_bytes = pending_.size();
   if (client_.query_bytes >
       static_cast<size_t>(loop_.router().shard().config().client_query_buffer_limit)) {
@@ -228,26 +225,26 @@ bool Connection::MayExecute() const {
 // Executes whole requests while it may; returns how many bytes they took.
 size_t Connection::ExecuteAll(std::string_view input) {
   Router& router = loop_.router();
+  ReadAhead& ahead = loop_.StartExecuting(*this);
   size_t done = 0;
-  while (done < input.size() && MayExecute()) {
-    const ReadAhead ahead(router, parser_, input.substr(done),
-                          LimitsOf(client_, router.shard().config()));
+  bool goes_on = true;
+  while (goes_on && done < input.size() && MayExecute()) {
+    const RespParser::State end =
+        ahead.Read(router, parser_, input.substr(done), LimitsOf(client_, router.shard().config()));
     if (ahead.requests().empty()) {
-      if (ahead.end() == RespParser::State::kMalformed) Fail(parser_.error());
+      if (end == RespParser::State::kMalformed) Fail(parser_.error());
       break;
     }
     router.Prefetch(client_, ahead.requests());
-    for (size_t i = 0; i < ahead.requests().size(); ++i) {
-      // Where one is held back, those behind it are read again when their turn comes.
-      if (!MayExecute() || !ExecuteOne(ahead.requests()[i])) {
-        parser_.Rewind();
-        return done;
-      }
-      done += ahead.bytes(i);
+    for (size_t i = 0; i < ahead.requests().size() && goes_on; ++i) {
+      goes_on = MayExecute() && ExecuteOne(ahead.requests()[i]);
+      if (goes_on) done += ahead.bytes(i);
     }
-    // What stands before a malformed request may have changed the limits.
-    if (ahead.end() == RespParser::State::kMalformed) parser_.Rewind();
+    // Where one is held back, those behind it are read again when their turn comes; and what stands
+    // before a malformed request may have changed the limits.
+    if (!goes_on || end == RespParser::State::kMalformed) parser_.Rewind();
   }
+  loop_.EndExecuting();
   return done;
 }
 
@@ -301,7 +298,8 @@ void Connection::Fail(std::string_view protocol_error) {
 
 void Connection::OnResume() {
   // Within a request of our own the loop in ExecuteAll goes on by itself.
-  if (executing_ || closing_) return;
+  if (closing_ || loop_.executing() == this) return;
+  if (loop_.executing() != nullptr) return loop_.ResumeLater(*this);
   ConsumeInput({});
 }
 
@@ -359,7 +357,7 @@ void Connection::CloseIfDone() {
 // The only way out. What was answered in this turn leaves behind its push (a write that ends in the
 // middle of a turn comes here, too), and nothing that tells of data leaves without a lease.
 void Connection::Flush() {
-  if (writing_ || client_.dirty || client_.replies.ready().empty()) return;
+  if (unsent_ || client_.dirty || client_.replies.ready().empty()) return;
   if (client_.tells_data && !loop_.MayAnswer()) return loop_.NoteWithheld();
   ShardMetrics& metrics = loop_.router().shard().metrics();
   const std::string_view ready = client_.replies.ready();
@@ -375,15 +373,16 @@ void Connection::Flush() {
   if (client_.replies.empty()) client_.tells_data = false;
   if (left.empty()) return;
   // The socket is full: the rest leaves when it has room, from a place that stays put.
-  unsent_ = left;
+  unsent_ = std::make_unique<Unsent>();
+  unsent_->bytes = left;
+  unsent_->write.data = this;
   client_.replies.Consume(left.size());
-  metrics.net_output_bytes.Add(unsent_.size());
-  buffer = {.base = unsent_.data(), .len = unsent_.size()};
-  writing_ = true;
-  const int error = uv_write(&write_, stream(), &buffer, 1, [](uv_write_t* write, int status) {
+  metrics.net_output_bytes.Add(UnsentBytes());
+  buffer = {.base = unsent_->bytes.data(), .len = UnsentBytes()};
+  uv_write_t* const request = &unsent_->write;
+  const int error = uv_write(request, stream(), &buffer, 1, [](uv_write_t* write, int status) {
     auto* self = static_cast<Connection*>(write->data);
-    self->writing_ = false;
-    self->unsent_ = {};
+    self->unsent_.reset();
     if (status != 0) return self->Close();
     self->loop_.BeginWork();
     self->OnReplies();

@@ -5,6 +5,7 @@
 // Owner thread: its loop. Deletes itself when its handle has closed.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,7 +37,7 @@ class Connection final : public ClientSink {
   void StopReading();
   // CLIENT PAUSE is over, or no longer what this one was held back for.
   void EndPostponed();
-  bool drained() const { return !writing_ && !to_resume && client_.replies.empty(); }
+  bool drained() const { return !unsent_ && !to_resume && client_.replies.empty(); }
   // Some that tell of data, and may not leave yet.
   bool HasWithheldAnswers() const { return client_.tells_data && !client_.replies.ready().empty(); }
   void Close();
@@ -54,7 +55,7 @@ class Connection final : public ClientSink {
   size_t BufferBytes() const {
     const size_t queued = client_.transaction ? client_.transaction->requests.size() : 0;
     const size_t listens = client_.subscriptions ? client_.subscriptions->bytes : 0;
-    return pending_.size() + client_.replies.bytes() + unsent_.size() + queued +
+    return pending_.size() + client_.replies.bytes() + UnsentBytes() + queued +
            client_.watched.size() * sizeof(Slot) + listens + client_.stalled.size();
   }
 
@@ -84,6 +85,7 @@ class Connection final : public ClientSink {
   void CloseIfDone();
   void Fail(std::string_view protocol_error);
 
+  size_t UnsentBytes() const { return unsent_ ? unsent_->bytes.size() : 0; }
   uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&handle_); }
 
   EventLoop& loop_;
@@ -95,15 +97,17 @@ class Connection final : public ClientSink {
   bool reading_ = false;
   bool ended_ = false;    // the client sends nothing more, but may still read what it is owed
   bool stopped_ = false;  // for good: shutting down, or closing after the last reply
-  bool executing_ = false;
-  bool writing_ = false;
   bool closing_ = false;
 
   Client client_;
   RespParser parser_;
   ReadBuffer pending_;  // what was read and not yet executed
-  uv_write_t write_{};
-  std::string unsent_;  // on its way by write_
+  // What the socket had no room for: on its way.
+  struct Unsent {
+    uv_write_t write{};
+    std::string bytes;
+  };
+  std::unique_ptr<Unsent> unsent_;
   SoftLimitWatch soft_limit_;
 };
 

@@ -14,7 +14,9 @@
 #include "server/clock.h"
 #include "server/net/connection.h"
 #include "server/net/mailbox.h"
+#include "server/net/read_ahead.h"
 #include "server/shard/router.h"
+#include "storage/base/invariant.h"
 
 namespace holdfast {
 
@@ -56,6 +58,15 @@ class EventLoop {
   void Remove(Connection& connection);
   // It has requests read and not executed, and room again: goes on with them in the next turn.
   void ResumeLater(Connection& connection);
+  // From here to EndExecuting requests of this connection run, and none of any other; they are read
+  // into what is returned.
+  ReadAhead& StartExecuting(const Connection& connection) {
+    Invariant(executing_ == nullptr);
+    executing_ = &connection;
+    return read_ahead_;
+  }
+  void EndExecuting() { executing_ = nullptr; }
+  const Connection* executing() const { return executing_; }
   // A client waits for the end of such a pause.
   void NotePostponed(PauseKind paused) { postponed_under_ = std::max(postponed_under_, paused); }
   // The log's queue is over its bound: no socket is read.
@@ -107,6 +118,8 @@ class EventLoop {
   std::vector<Connection*> to_resume_;
   std::vector<Letter> letters_;
   std::unique_ptr<char[]> read_buffer_;
+  ReadAhead read_ahead_;
+  const Connection* executing_ = nullptr;
 
   bool held_ = false;
   bool withheld_ = false;

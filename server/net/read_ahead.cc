@@ -4,24 +4,32 @@
 
 namespace holdfast {
 
-ReadAhead::ReadAhead(const Router& router, RespParser& parser, std::string_view input,
-                     const ParserLimits& limits) {
+RespParser::State ReadAhead::Read(const Router& router, RespParser& parser, std::string_view input,
+                                  const ParserLimits& limits) {
+  requests_.clear();
+  ends_.clear();
+  words_.clear();
+  if (words_.capacity() > kWordsKept) words_.shrink_to_fit();
+
+  auto state = RespParser::State::kComplete;
   bool goes_on = true;
-  while (goes_on && !input.empty() && requests_.size() < kRequestsMax) {
-    const bool is_inline = input.front() != '*';
-    const RespParser::Result result = parser.Parse(input, limits);
-    end_ = result.state;
-    if (end_ != RespParser::State::kComplete) return;
-    Args words = parser.words();
-    goes_on = !is_inline && words.size() <= kWordsKeptMax - words_.size();
-    if (goes_on) {
-      words_.insert(words_.end(), words.begin(), words.end());
-      words = Args(words_).last(words.size());
-    }
-    requests_.push_back(words.empty() ? Request{} : router.Read(words));
-    bytes_.push_back(result.consumed);
+  while (goes_on && !input.empty()) {
+    goes_on = input.front() == '*';
+    const RespParser::Result result = parser.Parse(input, limits, words_);
+    state = result.state;
+    if (state != RespParser::State::kComplete) break;
+    ends_.push_back({.words = words_.size(), .bytes = result.consumed});
     input.remove_prefix(result.consumed);
+    goes_on = goes_on && ends_.size() < kRequestsMax && words_.size() < kWordsMaxAhead;
   }
+  // Only now: the words have moved while there came more of them.
+  size_t first = 0;
+  for (const End& end : ends_) {
+    const Args words = Args(words_).subspan(first, end.words - first);
+    requests_.push_back(words.empty() ? Request{} : router.Read(words));
+    first = end.words;
+  }
+  return state;
 }
 
 }  // namespace holdfast

@@ -3,12 +3,14 @@
 //
 // What runs first may change how the rest must be read (AUTH lifts limits) or keep it from running
 // (a pause): then the parser is rewound and the rest is read again.
+//
+// One for each loop, kept for its memory: its connections take turns.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
-
-#include <absl/container/inlined_vector.h>
+#include <vector>
 
 #include "protocol/resp_parser.h"
 #include "server/shard/request.h"
@@ -19,28 +21,29 @@ class Router;
 
 class ReadAhead {
  public:
-  // Reads until so many requests are there, or one that is not whole, or one whose words do not
-  // stay (inline words may lie in the parser; many words are not copied).
-  ReadAhead(const Router& router, RespParser& parser, std::string_view input,
-            const ParserLimits& limits);
-  ReadAhead(const ReadAhead&) = delete;
-  ReadAhead& operator=(const ReadAhead&) = delete;
+  // Reads until so many requests are there, or one that is not whole, or one that is inline (its
+  // words may lie in the parser). Returns how the last Parse ended.
+  RespParser::State Read(const Router& router, RespParser& parser, std::string_view input,
+                         const ParserLimits& limits);
 
-  // Their words stay while the input and this do, and until the next Parse.
+  // Their words stay while the input does, until the next Read.
   std::span<const Request> requests() const { return requests_; }
   // Of the i-th request.
-  size_t bytes(size_t i) const { return bytes_[i]; }
-  // How the last Parse ended.
-  RespParser::State end() const { return end_; }
+  size_t bytes(size_t i) const { return ends_[i].bytes; }
 
  private:
   static constexpr size_t kRequestsMax = 32;
-  static constexpr size_t kWordsKeptMax = 128;
+  static constexpr size_t kWordsMaxAhead = 256;
+  static constexpr size_t kWordsKept = 2048;
 
-  absl::InlinedVector<Request, kRequestsMax> requests_;
-  absl::InlinedVector<size_t, kRequestsMax> bytes_;
-  absl::InlinedVector<std::string_view, kWordsKeptMax> words_;  // never grows beyond that
-  RespParser::State end_ = RespParser::State::kComplete;
+  struct End {
+    size_t words;  // of words_, up to the last one of the request
+    size_t bytes;
+  };
+
+  std::vector<Request> requests_;
+  std::vector<End> ends_;
+  RespParser::Words words_;
 };
 
 }  // namespace holdfast

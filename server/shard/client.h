@@ -40,6 +40,13 @@ struct Transaction {
   bool tells_data = false;      // as Client's
 };
 
+// What it says of itself, by CLIENT SETNAME and SETINFO.
+struct ClientNames {
+  std::string name;
+  std::string library;
+  std::string library_version;
+};
+
 // The way back to whoever owns the socket (server/net) or plays it (tests).
 class ClientSink {
  public:
@@ -85,16 +92,23 @@ struct Client {
   bool unix_socket = false;
   bool overflowed = false;  // more was published to it than may wait: it is to be closed
 
-  std::string name;
-  std::string library_name;
-  std::string library_version;
-  std::string address;        // peer, "127.0.0.1:50000"
-  std::string local_address;  // ours
-  int descriptor = -1;        // for CLIENT LIST only
+  std::unique_ptr<ClientNames> given_names;  // null: none
+  std::string address;                       // peer, "127.0.0.1:50000"
+  std::string local_address;                 // ours
+  int descriptor = -1;                       // for CLIENT LIST only
   UnixMs connected_at{};
   UnixMs last_seen{};
   const CommandSpec* last_command = nullptr;
   size_t query_bytes = 0;  // read and not yet parsed
+
+  const ClientNames& names() const {
+    static const ClientNames kNone;
+    return given_names ? *given_names : kNone;
+  }
+  ClientNames& GiveNames() {
+    if (!given_names) given_names = std::make_unique<ClientNames>();
+    return *given_names;
+  }
 
   // Asked before every request, so the two bits are looked at together.
   bool blocked() const {

@@ -49,7 +49,7 @@ void Observers::NameSlow(Args words) {
 void Observers::NameSlow(uint64_t slow_id, uint64_t client_id) {
   const Client* const client = router_.FindClient(client_id);
   if (client == nullptr) return;  // it left
-  shard_.server().slow_log.SetClient(slow_id, client->address, client->name);
+  shard_.server().slow_log.SetClient(slow_id, client->address, client->names().name);
 }
 
 void Observers::SendNews(ShardId to, RequestKind kind, Args words) {

@@ -1,6 +1,8 @@
 #include "server/shard/reply_queue.h"
 
 #include <algorithm>
+#include <ranges>
+#include <span>
 
 #include "storage/base/invariant.h"
 
@@ -84,7 +86,7 @@ ReplyQueue::Ticket ReplyQueue::Expect(size_t request_bytes) {
 }
 
 void ReplyQueue::RefuseWaiting(std::string_view reply) {
-  for (const Segment& segment : segments_) {
+  for (const Segment& segment : segments_.view()) {
     for (size_t i = 0; i < segment.replies && !segment.silent; ++i) ready_ += reply;
   }
   segments_.clear();
@@ -94,8 +96,9 @@ void ReplyQueue::RefuseWaiting(std::string_view reply) {
 }
 
 void ReplyQueue::Fulfil(Ticket ticket, std::string_view bytes, Index gate) {
-  const auto at = std::ranges::lower_bound(segments_, ticket, {}, &Segment::ticket);
-  Invariant(at != segments_.end());
+  const std::span<Segment> segments = segments_.view();
+  const auto at = std::ranges::lower_bound(segments, ticket, {}, &Segment::ticket);
+  Invariant(at != segments.end());
   Invariant(at->ticket == ticket && at->state == Segment::State::kAwaited);
   at->state = Segment::State::kIndexed;
   latest_index_ = std::max(latest_index_, gate);
@@ -116,12 +119,12 @@ bool ReplyQueue::MayAwaitMore() const {
 
 Index ReplyQueue::Resolve(const AckGate& gate) {
   Index last = 0;
-  for (auto at = segments_.rbegin(); at != segments_.rend(); ++at) {
-    if (at->state == Segment::State::kStamped) {
-      at->gate = gate.IndexOf(at->gate);
-      at->state = Segment::State::kIndexed;
+  for (Segment& segment : segments_.view() | std::views::reverse) {
+    if (segment.state == Segment::State::kStamped) {
+      segment.gate = gate.IndexOf(segment.gate);
+      segment.state = Segment::State::kIndexed;
     }
-    if (at->state == Segment::State::kIndexed) last = std::max(last, at->gate);
+    if (segment.state == Segment::State::kIndexed) last = std::max(last, segment.gate);
   }
   return last;
 }

@@ -16,11 +16,11 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <string_view>
 
 #include "server/shard/ack_gate.h"
+#include "server/shard/fifo.h"
 
 namespace holdfast {
 
@@ -97,7 +97,7 @@ class ReplyQueue {
 
   std::string ready_;
   size_t sent_ = 0;  // front of ready_ that has left
-  std::deque<Segment> segments_;
+  Fifo<Segment> segments_;
   Ticket last_ticket_ = 0;
   Voice voice_ = Voice::kOn;
   int to_skip_ = 0;  // while kSkipNext

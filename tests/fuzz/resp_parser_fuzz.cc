@@ -46,19 +46,20 @@ class Client {
     std::string& unread = heard_.unread;
     const auto block = std::make_unique<char[]>(unread.size());
     std::memcpy(block.get(), unread.data(), unread.size());
-    const auto [state, consumed] = parser_.Parse({block.get(), unread.size()}, limits_);
+    RespParser::Words words;
+    const auto [state, consumed] = parser_.Parse({block.get(), unread.size()}, limits_, words);
     if (state == RespParser::State::kMalformed) heard_.error = parser_.error();
     if (state == RespParser::State::kNeedMore) Invariant(parser_.bytes_wanted() > unread.size());
     if (state != RespParser::State::kComplete) {
       Invariant(consumed == 0);
+      Invariant(words.empty());
       return false;
     }
     Invariant(consumed > 0);
     Invariant(consumed <= unread.size());
-    Invariant(parser_.words().size() <= limits_.words_max);
-    for (const std::string_view word : parser_.words())
-      Invariant(word.size() <= limits_.word_bytes_max);
-    heard_.requests.emplace_back(parser_.words().begin(), parser_.words().end());
+    Invariant(words.size() <= limits_.words_max);
+    for (const std::string_view word : words) Invariant(word.size() <= limits_.word_bytes_max);
+    heard_.requests.emplace_back(words.begin(), words.end());
     unread.erase(0, consumed);
     return true;
   }

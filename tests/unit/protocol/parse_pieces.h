@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "protocol/resp_parser.h"
 
 namespace holdfast {
@@ -42,7 +44,12 @@ class PieceReader {
   bool Step() {
     const auto block = std::make_unique<char[]>(pending_.size());
     std::memcpy(block.get(), pending_.data(), pending_.size());
-    const auto result = parser_.Parse({block.get(), pending_.size()}, limits_);
+    RespParser::Words words{"before"};  // another request's, that are left alone
+    const auto result = parser_.Parse({block.get(), pending_.size()}, limits_, words);
+    EXPECT_EQ(words.front(), "before");
+    if (result.state != RespParser::State::kComplete) {
+      EXPECT_EQ(words.size(), 1U);
+    }
     switch (result.state) {
       case RespParser::State::kNeedMore:
         return false;
@@ -50,7 +57,7 @@ class PieceReader {
         conversation_.error = parser_.error();
         return false;
       case RespParser::State::kComplete:
-        conversation_.requests.emplace_back(parser_.words().begin(), parser_.words().end());
+        conversation_.requests.emplace_back(words.begin() + 1, words.end());
         pending_.erase(0, result.consumed);
         return true;
     }

@@ -15,12 +15,14 @@ using State = RespParser::State;
 
 State StateOf(std::string_view bytes, const ParserLimits& limits) {
   RespParser parser;
-  return parser.Parse(bytes, limits).state;
+  RespParser::Words words;
+  return parser.Parse(bytes, limits, words).state;
 }
 
 std::string ErrorOf(std::string_view bytes, const ParserLimits& limits) {
   RespParser parser;
-  EXPECT_EQ(parser.Parse(bytes, limits).state, State::kMalformed);
+  RespParser::Words words;
+  EXPECT_EQ(parser.Parse(bytes, limits, words).state, State::kMalformed);
   return std::string(parser.error());
 }
 
@@ -122,9 +124,10 @@ TEST(ParserLimits, ALengthLineIsShort) {
 TEST(ParserLimits, AuthenticationLiftsThemInTheMiddleOfAPipeline) {
   RespParser parser;
   const std::string large = Multibulk(Request(11, "x"));
-  EXPECT_EQ(parser.Parse(Multibulk({"AUTH", "secret"}), kUnauthenticatedLimits).state,
-            State::kComplete);
-  EXPECT_EQ(parser.Parse(large, {}).state, State::kComplete);
+  RespParser::Words words;
+  const std::string auth = Multibulk({"AUTH", "secret"});
+  EXPECT_EQ(parser.Parse(auth, kUnauthenticatedLimits, words).state, State::kComplete);
+  EXPECT_EQ(parser.Parse(large, {}, words).state, State::kComplete);
 }
 
 }  // namespace
