@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <cstring>
 
 #include "protocol/words.h"
 #include "server/commands/tables.h"
@@ -13,13 +14,37 @@ namespace {
 // Longer than any name: an attacker's megabyte of a name is not hashed.
 constexpr size_t kNameBytesMax = 32;
 
-// FNV-1a over the lower-cased name.
+// Up to eight bytes as a number, letters in either case alike. Bytes that are no letters may come
+// together, too: a hash may do that.
+uint64_t Fold(const char* bytes, size_t size) {
+  uint64_t word = 0;
+  std::memcpy(&word, bytes, size);
+  return word | 0x2020202020202020;
+}
+
+// Of a name's length, first and last eight bytes: names that share all of these do not exist.
 size_t HashName(std::string_view name) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : name) {
-    hash = (hash ^ static_cast<unsigned char>(LowerCase(c))) * 0x100000001b3;
+  const size_t size = name.size();
+  uint64_t first = 0;
+  uint64_t last = 0;
+  if (size >= 8) {
+    first = Fold(name.data(), 8);
+    last = Fold(name.data() + size - 8, 8);
+  } else if (size >= 4) {
+    first = Fold(name.data(), 4);
+    last = Fold(name.data() + size - 4, 4);
+  } else if (size > 0) {
+    first = Fold(name.data(), 1);
+    last = Fold(name.data() + size / 2, 1) << 8 | Fold(name.data() + size - 1, 1);
   }
-  return static_cast<size_t>(hash ^ (hash >> 32));
+  uint64_t hash = (first + size) * 0x9E3779B97F4A7C15;  // Knuth's multiplicative hash, twice
+  hash = (hash ^ (hash >> 32) ^ last) * 0xD6E8FEB86659FD93;
+  return static_cast<size_t>(hash >> 32);
+}
+
+// Most clients write names as our tables do.
+bool IsName(std::string_view name, std::string_view word) {
+  return word == name || EqualsIgnoreCase(word, name);
 }
 
 }  // namespace
@@ -31,29 +56,30 @@ CommandTable::CommandTable(std::span<const std::span<const CommandSpec>> tables)
   buckets_.resize(std::bit_ceil(rows_.size() * 4));
   for (const CommandSpec* row : rows_) {
     Invariant(row->name.size() <= kNameBytesMax);
-    const size_t place = Place(row->name);
-    Invariant(buckets_[place] == nullptr);  // no name twice
-    buckets_[place] = row;
+    Bucket& bucket = buckets_[Place(row->name)];
+    Invariant(bucket.row == nullptr);  // no name twice
+    bucket = {.row = row, .is_subcommand = row->name.find('|') != std::string_view::npos};
   }
 }
 
 size_t CommandTable::Place(std::string_view name) const {
   const size_t mask = buckets_.size() - 1;
   size_t at = HashName(name) & mask;
-  while (buckets_[at] != nullptr && !EqualsIgnoreCase(buckets_[at]->name, name))
-    at = (at + 1) & mask;
+  while (buckets_[at].row != nullptr && !IsName(buckets_[at].row->name, name)) at = (at + 1) & mask;
   return at;
 }
 
 const CommandSpec* CommandTable::FindName(std::string_view name) const {
-  return name.size() > kNameBytesMax ? nullptr : buckets_[Place(name)];
+  return name.size() > kNameBytesMax ? nullptr : buckets_[Place(name)].row;
 }
 
 const CommandSpec* CommandTable::Find(Args words) const {
-  const CommandSpec* row = FindName(words[0]);
+  if (words[0].size() > kNameBytesMax) return nullptr;
+  const Bucket& bucket = buckets_[Place(words[0])];
+  const CommandSpec* const row = bucket.row;
   // "CONFIG|GET" is how a row is called, not what a client sends.
-  if (row != nullptr && row->name.find('|') != std::string_view::npos) return nullptr;
-  if (row == nullptr || (row->flags & kContainer) == 0 || words.size() < 2) return row;
+  if (row == nullptr || bucket.is_subcommand) return nullptr;
+  if ((row->flags & kContainer) == 0 || words.size() < 2) return row;
   if (words[0].size() + 1 + words[1].size() > kNameBytesMax) return row;
   std::array<char, kNameBytesMax> name{};
   char* end = std::copy(words[0].begin(), words[0].end(), name.begin());

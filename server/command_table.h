@@ -29,8 +29,11 @@ class CommandTable {
   size_t Place(std::string_view name) const;
 
   std::vector<const CommandSpec*> rows_;
-  std::vector<const CommandSpec*>
-      buckets_;  // open addressing; a power of two, at most a quarter full
+  struct Bucket {
+    const CommandSpec* row = nullptr;
+    bool is_subcommand = false;
+  };
+  std::vector<Bucket> buckets_;  // open addressing; a power of two, at most a quarter full
 };
 
 // Every table of server/commands/.

@@ -86,6 +86,7 @@ std::optional<bool> StockArguments::YesOrNo(const OptionValue& word) {
 }
 
 void StockArguments::AnswerTrouble() {
+  if (trouble_ == Trouble::kNone) return;
   const CommandSpec& row = *Commands().FindName(args_[0]);
   switch (trouble_) {
     case Trouble::kNone:

@@ -1,6 +1,8 @@
 #include "storage/base/slot.h"
 
 #include <array>
+#include <bit>
+#include <cstring>
 
 namespace holdfast {
 namespace {
@@ -27,16 +29,35 @@ constexpr Tables MakeTables() {
 
 constexpr Tables kTables = MakeTables();
 
+// Eight bytes of text, the first one lowest.
+unsigned Step(unsigned crc, uint64_t bytes) {
+  const auto at = [&](int i) { return static_cast<unsigned>(bytes >> (8 * i)) & 0xff; };
+  return kTables[7][at(0) ^ (crc >> 8)] ^ kTables[6][at(1) ^ (crc & 0xff)] ^ kTables[5][at(2)] ^
+         kTables[4][at(3)] ^ kTables[3][at(4)] ^ kTables[2][at(5)] ^ kTables[1][at(6)] ^
+         kTables[0][at(7)];
+}
+
+uint64_t Load(const char* at) {
+  static_assert(std::endian::native == std::endian::little);
+  uint64_t bytes = 0;
+  std::memcpy(&bytes, at, sizeof bytes);
+  return bytes;
+}
+
+// Zeros in front change no CRC that starts with 0: so what is left beyond whole steps goes first,
+// filled up to a step.
 uint16_t Crc16(std::string_view text) {
-  const auto* at = reinterpret_cast<const unsigned char*>(text.data());
-  size_t left = text.size();
+  const size_t head = text.size() % 8;
+  const char* at = text.data() + head;
   unsigned crc = 0;
-  for (; left >= 8; left -= 8, at += 8) {
-    crc = kTables[7][at[0] ^ (crc >> 8)] ^ kTables[6][at[1] ^ (crc & 0xff)] ^ kTables[5][at[2]] ^
-          kTables[4][at[3]] ^ kTables[3][at[4]] ^ kTables[2][at[5]] ^ kTables[1][at[6]] ^
-          kTables[0][at[7]];
+  if (text.size() > 8 && head > 0) {
+    crc = Step(0, Load(text.data()) << (8 * (8 - head)));
+  } else {
+    for (const char c : text.substr(0, head))
+      crc = ((crc << 8) & 0xffff) ^ kTables[0][(crc >> 8) ^ static_cast<unsigned char>(c)];
   }
-  for (; left > 0; --left, ++at) crc = ((crc << 8) & 0xffff) ^ kTables[0][(crc >> 8) ^ *at];
+  for (const char* const end = text.data() + text.size(); at != end; at += 8)
+    crc = Step(crc, Load(at));
   return static_cast<uint16_t>(crc);
 }
 
