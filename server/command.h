@@ -116,6 +116,14 @@ using GroupFunction = void (*)(GroupContext& ctx, Args args);
 // The replies of all parts, in order, to one.
 using CombineFunction = void (*)(RespWriter& reply, std::span<const std::string> parts);
 
+// What a command on a SKU will look up of its records. Only a hint, from words that nobody has
+// judged.
+struct RecordWords {
+  std::string_view hold_id;
+  std::string_view buyer = {};
+};
+using AheadFunction = RecordWords (*)(Args args);
+
 // What a group must know of its keys to decide, beside type and deadline.
 enum class Gathers : uint8_t { kTypes, kFirstValue, kStrings };
 
@@ -132,11 +140,17 @@ struct CommandSpec {
   Home home = Home::kKey;
   KeyPositions keys{};
   CombineFunction combine = nullptr;
-  std::string_view group;       // as COMMAND DOCS: "string", "stock", ...
-  std::string_view category{};  // as ACL rules name it, where the group does not tell
+  AheadFunction ahead = nullptr;  // Requires: as many words as the row's arity asks for
+  std::string_view group;         // as COMMAND DOCS: "string", "stock", ...
+  std::string_view category{};    // as ACL rules name it, where the group does not tell
   std::string_view since;
   std::string_view args;  // "sku hold units [EX s|PX ms] ..."
   std::string_view summary;
 };
+
+inline bool ArityFits(const CommandSpec& command, size_t words) {
+  return command.arity >= 0 ? words == static_cast<size_t>(command.arity)
+                            : words >= static_cast<size_t>(-command.arity);
+}
 
 }  // namespace holdfast

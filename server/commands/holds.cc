@@ -223,6 +223,16 @@ void CmdExtend(CommandContext& ctx, Args args) {
   ReplyTo(ctx, args, decision.outcome);
 }
 
+RecordWords HoldAhead(Args args) { return {.hold_id = args[2]}; }
+
+RecordWords ReserveAhead(Args args) {
+  RecordWords words{.hold_id = args[2]};
+  for (size_t at = 4; at + 1 < args.size(); ++at) {
+    if (EqualsIgnoreCase(args[at], "BUYER")) words.buyer = args[at + 1];
+  }
+  return words;
+}
+
 // Without kGrows: whether they grow shows after the hold was looked up.
 constexpr CommandSpec kHoldCommands[] = {
     {.name = "RESERVE",
@@ -230,6 +240,7 @@ constexpr CommandSpec kHoldCommands[] = {
      .arity = -4,
      .flags = kWrite | kFast | kStock,
      .keys = kFirstKey,
+     .ahead = ReserveAhead,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku hold units [EX s|PX ms] [BUYER id] [PARTIAL] [FINAL] [META blob]",
@@ -239,6 +250,7 @@ constexpr CommandSpec kHoldCommands[] = {
      .arity = -3,
      .flags = kWrite | kFast | kStock,
      .keys = kFirstKey,
+     .ahead = HoldAhead,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku hold [QTY n] [RECLAIM]",
@@ -248,6 +260,7 @@ constexpr CommandSpec kHoldCommands[] = {
      .arity = -3,
      .flags = kWrite | kFast | kStock,
      .keys = kFirstKey,
+     .ahead = HoldAhead,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku hold [REASON w]",
@@ -257,6 +270,7 @@ constexpr CommandSpec kHoldCommands[] = {
      .arity = 5,
      .flags = kWrite | kFast | kStock,
      .keys = kFirstKey,
+     .ahead = HoldAhead,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku hold EX s|PX ms",
@@ -266,6 +280,7 @@ constexpr CommandSpec kHoldCommands[] = {
      .arity = 4,
      .flags = kWrite | kFast | kStock,
      .keys = kFirstKey,
+     .ahead = HoldAhead,
      .group = "stock",
      .since = "0.1.0",
      .args = "sku hold units",

@@ -27,11 +27,6 @@ std::string UnknownCommand(Args words) {
   return text;
 }
 
-bool ArityFits(const CommandSpec& command, size_t words) {
-  return command.arity >= 0 ? words == static_cast<size_t>(command.arity)
-                            : words >= static_cast<size_t>(-command.arity);
-}
-
 // EXEC does if one of its commands does.
 bool Writes(const Client& client, const CommandSpec& command) {
   if (command.home != Home::kTransaction) return (command.flags & kWrite) != 0;

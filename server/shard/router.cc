@@ -17,6 +17,9 @@ namespace {
 // A command over more keys goes in parts even where all of them are ours: a turn stays short.
 constexpr size_t kKeysAtOnceMax = 256;
 
+// Requests that are looked at together; there may be more.
+constexpr size_t kAheadMax = 32;
+
 size_t BytesOf(Args words) {
   size_t bytes = 0;
   for (const std::string_view word : words) bytes += word.size();
@@ -103,12 +106,19 @@ Request Router::Read(Args words) const {
 
 void Router::Prefetch(const Client& client, std::span<const Request> requests) const {
   if (shard_.loading()) return;
-  absl::InlinedVector<KeyPlace, 32> places;
+  const Keyspace& keyspace = shard_.keyspace();
+  absl::InlinedVector<KeyPlace, kAheadMax> places;
+  absl::InlinedVector<Keyspace::RecordsAhead, kAheadMax> records;
   for (const auto& [words, command, key] : requests) {
-    if (key && shard_.server().map.OwnerOf(key->slot) == shard_.id())
-      places.push_back({{client.db, key->slot, KeyWord(*command, words, 0)}, key->hash});
+    if (!key || shard_.server().map.OwnerOf(key->slot) != shard_.id()) continue;
+    places.push_back({{client.db, key->slot, KeyWord(*command, words, 0)}, key->hash});
+    if (command->ahead == nullptr || client.db != kStockDb || !ArityFits(*command, words.size()))
+      continue;
+    const RecordWords ahead = command->ahead(words);
+    records.push_back({.sku = places.back(), .hold_id = ahead.hold_id, .buyer = ahead.buyer});
   }
-  if (places.size() > 1) shard_.keyspace().Prefetch(places);
+  if (places.size() > 1) keyspace.Prefetch(places);
+  if (records.size() > 1) keyspace.PrefetchRecords(records);
 }
 
 void Router::Execute(Client& client, const Request& request) {

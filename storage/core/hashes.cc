@@ -38,7 +38,7 @@ std::optional<std::string_view> FieldMap::Get(std::string_view field) const {
     const auto found = FindPacked(field);
     return found ? std::optional(found->value) : std::nullopt;
   }
-  const HashField::Handle* const found = large_.Find(large_.Hash(field));
+  const HashField::Handle* const found = large_->Find(large_->Hash(field));
   return found != nullptr ? std::optional((*found)->value()) : std::nullopt;
 }
 
@@ -76,17 +76,18 @@ bool FieldMap::Delete(std::string_view field) {
     --packed_count_;
     return true;
   }
-  const HashedKey key = large_.Hash(field);
-  const HashField::Handle* const found = large_.Find(key);
+  const HashedKey key = large_->Hash(field);
+  const HashField::Handle* const found = large_->Find(key);
   if (found == nullptr) return false;
-  large_field_bytes_ -= (*found)->MemoryBytes();
-  large_.Erase(key, being_taken_);
+  large_->field_bytes -= (*found)->MemoryBytes();
+  large_->Erase(key, being_taken_);
+  if (large_->empty() && !being_taken_) large_.reset();
   return true;
 }
 
 std::pair<std::string_view, std::string_view> FieldMap::Sample(uint64_t chance) const {
   if (!is_packed()) {
-    const HashField::Handle& field = *large_.Sample(chance);
+    const HashField::Handle& field = *large_->Sample(chance);
     return {field->name(), field->value()};
   }
   Invariant(packed_count_ > 0);
@@ -97,8 +98,10 @@ std::pair<std::string_view, std::string_view> FieldMap::Sample(uint64_t chance) 
 
 size_t FieldMap::MemoryBytes() const {
   const bool on_heap = packed_.capacity() > std::string().capacity();
-  return BlockSize(sizeof(FieldMap)) + (on_heap ? BlockSize(packed_.capacity() + 1) : 0) +
-         large_.MemoryBytes() + large_field_bytes_;
+  const size_t packed = on_heap ? BlockSize(packed_.capacity() + 1) : 0;
+  const size_t large =
+      large_ ? BlockSize(sizeof(Large)) + large_->MemoryBytes() + large_->field_bytes : 0;
+  return BlockSize(sizeof(FieldMap)) + packed + large;
 }
 
 FieldMap::Packed FieldMap::PackedAt(size_t at) const {
@@ -141,18 +144,19 @@ void FieldMap::Unpack() {
 }
 
 bool FieldMap::SetLarge(std::string_view field, std::string_view value) {
-  const HashedKey key = large_.Hash(field);
-  HashField::Handle* const found = large_.Find(key);
+  if (!large_) large_ = std::make_unique<Large>(seed_);
+  const HashedKey key = large_->Hash(field);
+  HashField::Handle* const found = large_->Find(key);
   if (found == nullptr) {
     auto fresh = HashField::Make(field, value);
-    large_field_bytes_ += fresh->MemoryBytes();
-    large_.Insert(key, std::move(fresh));
+    large_->field_bytes += fresh->MemoryBytes();
+    large_->Insert(key, std::move(fresh));
     return true;
   }
   if ((*found)->Overwrite(value)) return false;
-  large_field_bytes_ -= (*found)->MemoryBytes();
+  large_->field_bytes -= (*found)->MemoryBytes();
   *found = HashField::Make(field, value);
-  large_field_bytes_ += (*found)->MemoryBytes();
+  large_->field_bytes += (*found)->MemoryBytes();
   return false;
 }
 

@@ -52,9 +52,9 @@ class HashField {
 // Owner thread: the shard of its key.
 class FieldMap {
  public:
-  explicit FieldMap(HashSeed seed) : large_(seed) {}
+  explicit FieldMap(HashSeed seed) : seed_(seed) {}
 
-  size_t size() const { return is_packed() ? packed_count_ : large_.size(); }
+  size_t size() const { return is_packed() ? packed_count_ : large_->size(); }
 
   // Valid until the map changes.
   std::optional<std::string_view> Get(std::string_view field) const;
@@ -71,7 +71,8 @@ class FieldMap {
       visit(field.name, field.value);
       at = field.end;
     }
-    large_.ForEach([&](const HashField::Handle& field) { visit(field->name(), field->value()); });
+    if (is_packed()) return;
+    large_->ForEach([&](const HashField::Handle& field) { visit(field->name(), field->value()); });
   }
 
   // One step of a scan, as SegmentedSet::Scan; what Redis answers whole (a listpack), and a packed
@@ -82,7 +83,7 @@ class FieldMap {
       ForEach(visit);
       return 0;
     }
-    return large_.Scan(from, count, [&](const HashField::Handle& field) {
+    return large_->Scan(from, count, [&](const HashField::Handle& field) {
       return visit(field->name(), field->value());
     });
   }
@@ -96,17 +97,18 @@ class FieldMap {
   void StartTaking() { being_taken_ = true; }
   void EndTaking() { being_taken_ = false; }
   bool being_taken() const { return being_taken_; }
-  uint64_t HashOf(std::string_view field) const { return large_.Hash(field).hash; }
+  uint64_t HashOf(std::string_view field) const { return HashKey(seed_, field).hash; }
   // The fields around `hash`: visit(field, value) unless snapshot `number` has them. Returns where
   // the next piece begins, or 0 at the end.
   template <typename F>
   uint64_t Take(uint64_t hash, uint32_t number, F&& visit) {
-    return large_.Take(hash, number, [&](const HashField::Handle& field) {
+    if (is_packed()) return 0;
+    return large_->Take(hash, number, [&](const HashField::Handle& field) {
       visit(field->name(), field->value());
     });
   }
 
-  bool is_packed() const { return large_.empty(); }
+  bool is_packed() const { return large_ == nullptr || large_->empty(); }
   // It once was larger than a listpack may be; as in Redis, that stays so.
   bool outgrew_listpack() const { return outgrew_listpack_; }
   // Bytes of the heap that the map takes, itself included.
@@ -115,6 +117,10 @@ class FieldMap {
  private:
   struct FieldTraits {
     static std::string_view KeyOf(const HashField::Handle& field) { return field->name(); }
+  };
+  struct Large : SegmentedSet<HashField::Handle, FieldTraits> {
+    using SegmentedSet::SegmentedSet;
+    size_t field_bytes = 0;
   };
   struct Packed {
     std::string_view name;
@@ -137,8 +143,8 @@ class FieldMap {
   uint32_t packed_count_ = 0;
   bool outgrew_listpack_ = false;
   bool being_taken_ = false;
-  SegmentedSet<HashField::Handle, FieldTraits> large_;
-  size_t large_field_bytes_ = 0;
+  const HashSeed seed_;
+  std::unique_ptr<Large> large_;  // made when the map outgrows the packed form
 };
 
 }  // namespace holdfast

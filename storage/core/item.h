@@ -109,28 +109,37 @@ class Item {
   }
 
   // For who has many changes ahead (SegmentedSet::PrefetchSegment): brings into the processor's
-  // caches what a change of this hold and of this buyer's use will read, a step for all, then the
-  // next.
+  // caches what a change of this hold and of this buyer's use (empty: of none) will read, a step
+  // for all, then the next.
   struct ChangeAhead {
     HashedKey hold;
     HashedKey buyer;
   };
   ChangeAhead Ahead(std::string_view hold_id, std::string_view buyer) const {
-    return {.hold = holds_.Hash(hold_id), .buyer = buyers_.Hash(buyer)};
+    return {.hold = holds_.Hash(hold_id),
+            .buyer = buyer.empty() ? HashedKey{} : buyers_.Hash(buyer)};
   }
+  // False: it is so small that its records are in the caches anyway.
+  bool IsWorthPrefetching() const { return holds_.size() > kSegmentEntriesMax; }
   void PrefetchSegments(const ChangeAhead& ahead) const {
     holds_.PrefetchSegment(ahead.hold.hash);
-    buyers_.PrefetchSegment(ahead.buyer.hash);
+    if (!ahead.buyer.key.empty()) buyers_.PrefetchSegment(ahead.buyer.hash);
   }
   void PrefetchPlaces(const ChangeAhead& ahead) const {
     holds_.PrefetchPlaces(ahead.hold);
-    buyers_.PrefetchPlaces(ahead.buyer);
+    if (!ahead.buyer.key.empty()) buyers_.PrefetchPlaces(ahead.buyer);
   }
-  void PrefetchRecords(const ChangeAhead& ahead) const {
-    if (const HoldPtr* const hold = holds_.FirstCandidate(ahead.hold.hash))
-      __builtin_prefetch(hold->get());
-    if (const BuyerUsePtr* const use = buyers_.FirstCandidate(ahead.buyer.hash))
-      __builtin_prefetch(use->get());
+  struct Candidates {
+    const HoldPtr* hold;
+    const BuyerUsePtr* use;
+  };
+  Candidates PrefetchCandidates(const ChangeAhead& ahead) const {
+    return {.hold = holds_.FirstCandidate(ahead.hold.hash),
+            .use = ahead.buyer.key.empty() ? nullptr : buyers_.FirstCandidate(ahead.buyer.hash)};
+  }
+  static void PrefetchRecords(const Candidates& candidates) {
+    if (candidates.hold != nullptr) __builtin_prefetch(candidates.hold->get());
+    if (candidates.use != nullptr) __builtin_prefetch(candidates.use->get());
   }
 
   // Places in the log, written by Stamp (stock_apply.h) and read by whoever holds back replies: the

@@ -48,17 +48,25 @@ Item* Keyspace::FindStock(const KeyPlace& place) {
 }
 
 void Keyspace::Prefetch(std::span<const KeyPlace> places) const {
-  const auto for_each = [&](auto step) {
-    for (const KeyPlace& place : places) {
-      if (const Keys* const keys = KeysOf(place.db, place.slot)) step(*keys, place);
-    }
+  struct LookUp {
+    const Keys* keys;
+    HashedKey key;
+    const Entry::Handle* candidate = nullptr;
   };
-  for_each([](const Keys& keys, const KeyPlace&) { __builtin_prefetch(&keys); });
-  for_each([](const Keys& keys, const KeyPlace& place) { keys.PrefetchSegment(place.hash); });
-  for_each([](const Keys& keys, const KeyPlace& place) { keys.PrefetchPlaces(place.hashed()); });
-  for_each([](const Keys& keys, const KeyPlace& place) {
-    if (const Entry::Handle* const entry = keys.FirstCandidate(place.hash)) (*entry)->Prefetch();
-  });
+  absl::InlinedVector<LookUp, 2 * kAheadMax> look_ups;
+  for (const KeyPlace& place : places) {
+    const Keys* const keys = KeysOf(place.db, place.slot);
+    __builtin_prefetch(&gated_stamps_[static_cast<size_t>(place.slot - first_)]);
+    if (keys == nullptr) continue;
+    __builtin_prefetch(keys);
+    look_ups.push_back({.keys = keys, .key = place.hashed()});
+  }
+  for (const LookUp& ahead : look_ups) ahead.keys->PrefetchSegment(ahead.key.hash);
+  for (const LookUp& ahead : look_ups) ahead.keys->PrefetchPlaces(ahead.key);
+  for (LookUp& ahead : look_ups) ahead.candidate = ahead.keys->FirstCandidate(ahead.key.hash);
+  for (const LookUp& ahead : look_ups) {
+    if (ahead.candidate != nullptr) (*ahead.candidate)->Prefetch();
+  }
 }
 
 namespace {
@@ -93,23 +101,39 @@ void Keyspace::PrefetchFor(std::span<const MutationView> mutations) const {
       places.push_back(At(mutation.place));
   }
   Prefetch(places);
-  struct Change {
-    const Item* item;
-    Item::ChangeAhead ahead;
-  };
-  absl::InlinedVector<Change, kAheadMax> changes;
+  absl::InlinedVector<RecordsAhead, kAheadMax> records;
   for (const MutationView& mutation : mutations) {
     const HoldAndBuyer words = HoldOf(mutation);
     if (words.hold_id.empty() || !Owns(mutation.place.slot) || mutation.place.db != kStockDb)
       continue;
-    const Entry* const entry = Find(At(mutation.place));
-    if (entry == nullptr || entry->type() != KeyType::kStock) continue;
-    const Item& item = entry->item();
-    changes.push_back({.item = &item, .ahead = item.Ahead(words.hold_id, words.buyer)});
+    records.push_back({.sku = At(mutation.place), .hold_id = words.hold_id, .buyer = words.buyer});
+  }
+  PrefetchRecords(records);
+}
+
+void Keyspace::PrefetchRecords(std::span<const RecordsAhead> records) const {
+  struct Change {
+    const Item* item;
+    Item::ChangeAhead ahead;
+    Item::Candidates candidates{};
+  };
+  absl::InlinedVector<Change, 2 * kAheadMax> changes;
+  const KeyPlace* last = nullptr;
+  const Item* item = nullptr;
+  for (const auto& [sku, hold_id, buyer] : records) {
+    // A burst is about one SKU.
+    if (last == nullptr || last->hash != sku.hash || last->key != sku.key) {
+      const Entry* const entry = Find(sku);
+      item = entry != nullptr && entry->type() == KeyType::kStock ? &entry->item() : nullptr;
+    }
+    last = &sku;
+    if (item != nullptr && item->IsWorthPrefetching())
+      changes.push_back({.item = item, .ahead = item->Ahead(hold_id, buyer)});
   }
   for (const Change& change : changes) change.item->PrefetchSegments(change.ahead);
   for (const Change& change : changes) change.item->PrefetchPlaces(change.ahead);
-  for (const Change& change : changes) change.item->PrefetchRecords(change.ahead);
+  for (Change& change : changes) change.candidates = change.item->PrefetchCandidates(change.ahead);
+  for (const Change& change : changes) Item::PrefetchRecords(change.candidates);
 }
 
 size_t Keyspace::KeyCount(DbIndex db) const { return totals_[db].keys; }

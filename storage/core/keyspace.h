@@ -79,6 +79,13 @@ class Keyspace {
   // Brings into the processor's caches what Find will read of these places. A look-up in a large
   // keyspace is five cache misses in a row; those of many look-ups come in the time of one.
   void Prefetch(std::span<const KeyPlace> places) const;
+  // The same, behind that, for the records of SKUs: a hold, and its buyer's use (empty: none).
+  struct RecordsAhead {
+    KeyPlace sku;
+    std::string_view hold_id;
+    std::string_view buyer;
+  };
+  void PrefetchRecords(std::span<const RecordsAhead> records) const;
   // The same for what ApplyView will read, hostile bytes or not.
   static constexpr size_t kAheadMax = 16;
   // Requires: at most kAheadMax.

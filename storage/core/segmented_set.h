@@ -16,8 +16,9 @@
 // segment is also the unit of everything that walks the data in pieces, and its memory comes back
 // when entries go.
 //
-// An empty set owns no memory; one with few entries is a single flat set without a directory.
-// Not thread-safe: owned by the shard that owns what is in it.
+// An empty set owns no memory; one of up to kSegmentEntriesMax entries is a single segment that
+// lies in the set itself, without a directory: a look-up in one of a keyspace's 16,384 sets is a
+// cache miss less. Not thread-safe: owned by the shard that owns what is in it.
 #pragma once
 
 #include <algorithm>
@@ -58,54 +59,51 @@ inline constexpr int kScanPrefixBits = 39;
 template <typename Entry, typename Traits, HashedKey (*kHash)(HashSeed, std::string_view) = HashKey>
 class SegmentedSet {
  public:
-  explicit SegmentedSet(HashSeed seed) : seed_(seed) {}
+  explicit SegmentedSet(HashSeed seed) : only_(seed, 0, 0) {}
   SegmentedSet(SegmentedSet&&) noexcept = default;
   SegmentedSet& operator=(SegmentedSet&&) noexcept = default;
 
-  size_t size() const {
-    if (directory_) return directory_->size;
-    return only_ ? only_->entries.size() : 0;
-  }
+  size_t size() const { return directory_ ? directory_->size : only_.entries.size(); }
   bool empty() const { return size() == 0; }
 
-  HashedKey Hash(std::string_view key) const { return kHash(seed_, key); }
+  HashedKey Hash(std::string_view key) const { return kHash(seed(), key); }
 
   // Null if absent. Valid until the next Insert or Erase. The caller may change or replace the
   // entry, but not its key.
   Entry* Find(const HashedKey& key) {
-    Segment* const segment = SegmentOf(key.hash);
-    if (segment == nullptr) return nullptr;
-    const auto found = segment->entries.find(key);
-    return found == segment->entries.end() ? nullptr : &Mutable(*found);
+    auto& entries = SegmentOf(key.hash).entries;
+    const auto found = entries.find(key, key.hash);
+    return found == entries.end() ? nullptr : &Mutable(*found);
   }
   const Entry* Find(const HashedKey& key) const {
     return const_cast<SegmentedSet*>(this)->Find(key);
   }
 
   // A look-up is a chain of reads, each of which tells where the next one is: the set, a segment,
-  // its places, the entry. Whoever has many look-ups ahead takes all of them one step further at a
-  // time, so that their cache misses overlap: each step reads what the one before has asked the
-  // processor for, and asks for the next.
-  void PrefetchSegment(uint64_t hash) const { __builtin_prefetch(SegmentOf(hash)); }
-  void PrefetchPlaces(const HashedKey& key) const {
-    if (const Segment* const segment = SegmentOf(key.hash)) segment->entries.prefetch(key);
+  // its places, the place, the entry. Whoever has many look-ups ahead takes all of them one step
+  // further at a time, so that their cache misses overlap: each step reads what the one before has
+  // asked the processor for, and asks for the next.
+  void PrefetchSegment(uint64_t hash) const {
+    if (directory_) __builtin_prefetch(&SegmentOf(hash));
   }
-  // The entry that Find(key) will compare first, nearly always the one it finds; null if it will
-  // find none.
+  void PrefetchPlaces(const HashedKey& key) const { SegmentOf(key.hash).entries.prefetch(key); }
+  // The place that Find(key) will compare first, nearly always the one it finds; null if it will
+  // find none. Not read, but asked for.
   const Entry* FirstCandidate(uint64_t hash) const {
-    const Segment* const segment = SegmentOf(hash);
-    if (segment == nullptr) return nullptr;
-    const auto found = segment->entries.find(Candidate{hash});
-    return found == segment->entries.end() ? nullptr : &*found;
+    const auto& entries = SegmentOf(hash).entries;
+    const auto found = entries.find(Candidate{hash}, hash);
+    if (found == entries.end()) return nullptr;
+    __builtin_prefetch(&*found);
+    return &*found;
   }
 
-  // Requires: no entry of this key. The reference is valid until the next Insert or Erase. A first
-  // segment counts as taken by `snapshot` (see below).
+  // Requires: no entry of this key. The reference is valid until the next Insert or Erase. What was
+  // empty counts as taken by `snapshot` (see below).
   Entry& Insert(const HashedKey& key, Entry entry, uint32_t snapshot = 0) {
-    if (!directory_ && !only_) only_ = std::make_unique<Segment>(seed_, 0, snapshot);
-    while (SegmentOf(key.hash)->entries.size() >= kSegmentEntriesMax && Split(key.hash)) {
+    if (empty()) only_.taken_by = snapshot;
+    while (SegmentOf(key.hash).entries.size() >= kSegmentEntriesMax && Split(key.hash)) {
     }
-    Segment& segment = *SegmentOf(key.hash);
+    Segment& segment = SegmentOf(key.hash);
     if (segment.IsFull()) segment.PrefetchEntries();
     const size_t bytes_before = segment.MemoryBytes();
     bool fresh = false;
@@ -125,26 +123,23 @@ class SegmentedSet {
   // `keep_segments`: none may end or come together with another, since a snapshot is still taking
   // them one by one.
   bool Erase(const HashedKey& key, bool keep_segments = false) {
-    Segment* const segment = SegmentOf(key.hash);
-    if (segment == nullptr) return false;
-    const auto found = segment->entries.find(key);
-    if (found == segment->entries.end()) return false;
-    const size_t bytes_before = segment->MemoryBytes();
-    segment->entries.erase(found);
-    segment->GiveBackMemory();
+    Segment& segment = SegmentOf(key.hash);
+    const auto found = segment.entries.find(key, key.hash);
+    if (found == segment.entries.end()) return false;
+    const size_t bytes_before = segment.MemoryBytes();
+    segment.entries.erase(found);
+    segment.GiveBackMemory();
     if (directory_) {
       --directory_->size;
-      directory_->segment_bytes += segment->MemoryBytes() - bytes_before;
+      directory_->segment_bytes += segment.MemoryBytes() - bytes_before;
       while (!keep_segments && directory_ && MergeWithBuddy(key.hash)) {
       }
-    } else if (segment->entries.empty() && !keep_segments) {
-      only_.reset();
     }
     return true;
   }
 
   void Clear() {
-    only_.reset();
+    only_.Clear();
     directory_.reset();
   }
 
@@ -152,11 +147,11 @@ class SegmentedSet {
   // set is empty; until then nothing else may be asked of it but size and MemoryBytes.
   template <typename F>
   bool DropSegment(F&& visit) {
-    if (only_) {
-      for (const Entry& entry : only_->entries) visit(entry);
-      only_.reset();
+    if (!directory_) {
+      for (const Entry& entry : only_.entries) visit(entry);
+      only_.Clear();
+      return false;
     }
-    if (!directory_) return false;
     Directory& directory = *directory_;
     const std::unique_ptr<Segment> last(directory.places.back());
     for (const Entry& entry : last->entries) visit(entry);
@@ -189,10 +184,10 @@ class SegmentedSet {
     std::vector<ScanItem> items;
     size_t visited = 0;
     do {
-      const Segment& segment = *SegmentOf(from);
+      const Segment& segment = SegmentOf(from);
       segment.PrefetchEntries();
       items.clear();
-      const Hasher hasher{seed_};
+      const Hasher hasher{seed()};
       for (const Entry& entry : segment.entries) {
         const uint64_t hash = hasher(entry);
         if (hash >= from) items.push_back({hash, &entry});
@@ -218,20 +213,19 @@ class SegmentedSet {
   // The segment around `hash` if snapshot `number` has yet to take it, else null. Only to be
   // compared.
   const void* Lacked(uint64_t hash, uint32_t number) const {
-    const Segment* const segment = SegmentOf(hash);
-    return segment != nullptr && segment->taken_by != number ? segment : nullptr;
+    const Segment& segment = SegmentOf(hash);
+    return !empty() && segment.taken_by != number ? &segment : nullptr;
   }
   // Takes it, if it is still to be taken: visit(const Entry&) for each entry. Returns where the
   // next segment begins, or 0 at the end.
   template <typename F>
   uint64_t Take(uint64_t hash, uint32_t number, F&& visit) {
-    Segment* const segment = SegmentOf(hash);
-    if (segment == nullptr) return 0;
-    if (segment->taken_by != number) {
-      for (const Entry& entry : segment->entries) visit(entry);
-      segment->taken_by = number;
+    Segment& segment = SegmentOf(hash);
+    if (segment.taken_by != number) {
+      for (const Entry& entry : segment.entries) visit(entry);
+      segment.taken_by = number;
     }
-    return NextSegmentStart(hash, segment->depth);
+    return NextSegmentStart(hash, segment.depth);
   }
 
   // One entry, as `chance` (64 random bits) has it; null if the set is empty. All entries of a
@@ -240,9 +234,9 @@ class SegmentedSet {
   // (one over the root of a segment's size). Takes up to kSegmentEntriesMax cheap steps.
   const Entry* Sample(uint64_t chance) const {
     if (empty()) return nullptr;
-    const Segment* segment = SegmentOf(chance);
+    const Segment* segment = &SegmentOf(chance);
     // Empty ones are rare: buddies of segments that split further.
-    for (uint64_t at = chance; segment->entries.empty(); segment = SegmentOf(at)) {
+    for (uint64_t at = chance; segment->entries.empty(); segment = &SegmentOf(at)) {
       at = NextSegmentStart(at, segment->depth);
     }
     const auto skip = static_cast<std::ptrdiff_t>((chance & UINT32_MAX) % segment->entries.size());
@@ -255,7 +249,7 @@ class SegmentedSet {
       return sizeof(Directory) + directory_->places.capacity() * sizeof(Segment*) +
              directory_->segment_bytes;
     }
-    return only_ ? only_->MemoryBytes() : 0;
+    return only_.MemoryBytes() - sizeof(Segment);
   }
 
   // For tests and INFO.
@@ -318,7 +312,12 @@ class SegmentedSet {
     }
 
     void GiveBackMemory() {
-      if (entries.capacity() > 15 && entries.size() * 8 < entries.capacity()) entries.rehash(0);
+      const bool sparse = entries.capacity() > 15 && entries.size() * 8 < entries.capacity();
+      if (sparse || entries.empty()) entries.rehash(0);
+    }
+    void Clear() {
+      entries.clear();
+      GiveBackMemory();
     }
 
     absl::flat_hash_set<Entry, Hasher, SameKey> entries;
@@ -379,14 +378,18 @@ class SegmentedSet {
     }
   }
 
-  Segment* SegmentOf(uint64_t hash) const {
-    return directory_ ? directory_->places[directory_->PlaceOf(hash)] : only_.get();
+  HashSeed seed() const { return only_.entries.hash_function().seed; }
+
+  const Segment& SegmentOf(uint64_t hash) const {
+    return directory_ ? *directory_->places[directory_->PlaceOf(hash)] : only_;
+  }
+  Segment& SegmentOf(uint64_t hash) {
+    return const_cast<Segment&>(static_cast<const SegmentedSet*>(this)->SegmentOf(hash));
   }
 
   template <typename F>
   void ForEachSegment(F&& visit) const {
-    if (only_) visit(*only_);
-    if (!directory_) return;
+    if (!directory_) return visit(only_);
     for (size_t i = 0; i < directory_->places.size();) {
       const Segment& segment = *directory_->places[i];
       visit(segment);
@@ -401,18 +404,22 @@ class SegmentedSet {
 
   // Splits the segment around `hash` in two; false if the directory would grow out of proportion.
   bool Split(uint64_t hash) {
-    if (!directory_) directory_ = std::make_unique<Directory>(std::move(only_));
+    if (!directory_) {
+      directory_ = std::make_unique<Directory>(std::make_unique<Segment>(std::move(only_)));
+      only_ = Segment(seed(), 0, 0);
+    }
     Directory& directory = *directory_;
-    if (SegmentOf(hash)->depth == directory.depth && !DoubleDirectory()) return false;
-    const std::unique_ptr<Segment> full(SegmentOf(hash));
+    if (SegmentOf(hash).depth == directory.depth && !DoubleDirectory()) return false;
+    const std::unique_ptr<Segment> full(&SegmentOf(hash));
     full->PrefetchEntries();
     const int depth = full->depth + 1;
     const uint64_t bit = uint64_t{1} << (64 - depth);
-    auto lower = std::make_unique<Segment>(seed_, depth, full->taken_by);
-    auto upper = std::make_unique<Segment>(seed_, depth, full->taken_by);
-    lower->entries.reserve(full->entries.size() / 2);
-    upper->entries.reserve(full->entries.size() / 2);
-    const Hasher hasher{seed_};
+    auto lower = std::make_unique<Segment>(seed(), depth, full->taken_by);
+    auto upper = std::make_unique<Segment>(seed(), depth, full->taken_by);
+    // Each gets about half, after which it would grow with the next few entries: at once, then.
+    lower->entries.reserve(kSegmentEntriesMax);
+    upper->entries.reserve(kSegmentEntriesMax);
+    const Hasher hasher{seed()};
     for (const Entry& entry : full->entries) {
       const uint64_t entry_hash = hasher(entry);
       MoveInto((entry_hash & bit) != 0 ? *upper : *lower, Mutable(entry), entry_hash);
@@ -439,15 +446,15 @@ class SegmentedSet {
   // Undoes a split around `hash` when both halves became small; false if there was nothing to undo.
   bool MergeWithBuddy(uint64_t hash) {
     Directory& directory = *directory_;
-    Segment* kept = SegmentOf(hash);
+    Segment* kept = &SegmentOf(hash);
     const int depth = kept->depth;
     const uint64_t bit = uint64_t{1} << (64 - depth);
-    Segment* gone = SegmentOf(hash ^ bit);
+    Segment* gone = &SegmentOf(hash ^ bit);
     if (gone->depth != depth) return false;
     if (kept->entries.size() + gone->entries.size() > kMergedEntriesMax) return false;
     if (kept->entries.size() < gone->entries.size()) std::swap(kept, gone);
     const size_t bytes_before = kept->MemoryBytes() + gone->MemoryBytes();
-    const Hasher hasher{seed_};
+    const Hasher hasher{seed()};
     for (const Entry& entry : gone->entries) MoveInto(*kept, Mutable(entry), hasher(entry));
     delete gone;
     directory.segment_bytes += kept->MemoryBytes() - bytes_before;
@@ -468,13 +475,13 @@ class SegmentedSet {
       if (segment.depth == directory.depth) ++directory.deepest;
     });
     if (directory.depth > 0) return;
-    only_.reset(directory.places[0]);
+    const std::unique_ptr<Segment> last(directory.places[0]);
+    only_ = std::move(*last);
     directory.places.clear();
     directory_.reset();
   }
 
-  HashSeed seed_;
-  std::unique_ptr<Segment> only_;         // all entries, while they fit one segment
+  Segment only_;                          // all entries, while they fit one segment
   std::unique_ptr<Directory> directory_;  // instead of it from then on
 };
 
