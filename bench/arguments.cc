@@ -18,7 +18,8 @@ Server
   --host H (127.0.0.1)  --port N (6379)  --socket PATH  --password P
   --or-port N     another server of its group, any number of times: the one that leads is asked
 
-Loads: set get session hset mset mget reserve soldout lifecycle reads
+Loads: ping set get session hset mset mget reserve confirm release lifecycle reads
+       soldout early limit (RESERVEs that are refused so)
   -c N            connections (50)
   -P N            requests in flight on each connection (1)
   -n N            requests in all (100000)
@@ -27,9 +28,14 @@ Loads: set get session hset mset mget reserve soldout lifecycle reads
                   instant at which a request was due, not from when it could be sent
   --lua           for a plain Redis: the sale as Lua scripts (the full ones, same semantics)
   --lua-bare      reserve and soldout only: the script that only checks and decrements
-  --skus N        SKUs that reserve, lifecycle and reads spread over (1: one hot SKU)
+  --skus N        SKUs that a sale spreads over (1: one hot SKU)
+  --holds-per-buyer N  holds of one unit that a buyer takes, 1 to 5 (3)
   --keys N        keys of set, get, session, hset, mset, mget and reads (100000)
   --value-bytes N size of their values (64)
+  --in-order      these keys one after the other, instead of by chance
+  --tag T         all keys of the load carry {T}, and so share a slot
+  --ends-at MS    sessions and holds end then (Unix time), 10 to 99 s from each request on
+  --on-shard N    of Holdfast's shards, only connections that this one serves
   --prepared      the load's keys are there, of an earlier run or on a replica: nothing is written before it
   --server-pid N  reports also the CPU time of this local process while the load runs
 
@@ -50,6 +56,10 @@ Both
 Exit status: 0 good; 1 the server failed, answered with errors, or the audit found a difference;
 2 the command line is wrong.
 )";
+
+constexpr std::string_view kLoads[] = {"ping",      "set",   "get",     "session", "hset",
+                                       "mset",      "mget",  "reserve", "confirm", "release",
+                                       "lifecycle", "reads", "soldout", "early",   "limit"};
 
 struct NumberOption {
   std::string_view name;
@@ -79,6 +89,7 @@ class Words {
   Status ParseOne(std::string_view name) {
     if (ParseSwitch(name)) return Status::Ok();
     if (name == "--port") return ParsePort(name, out_.address.port);
+    if (name == "--on-shard") return ParseNumber({name, &out_.on_shard.emplace(), 0, 63});
     if (name == "--or-port") return ParsePort(name, out_.address.or_ports.emplace_back());
     MasksArguments& masks = out_.masks;
     const TextOption texts[] = {
@@ -88,6 +99,7 @@ class Words {
         {"--load", &out_.load},
         {"--scenario", &out_.scenario},
         {"--json", &out_.json},
+        {"--tag", &out_.tag},
         {"--sku", &masks.sku},
     };
     for (const TextOption& option : texts) {
@@ -100,9 +112,11 @@ class Words {
         {"--seconds", &out_.seconds, 1, 86'400},
         {"--rate", &out_.rate, 1, 100'000'000},
         {"--skus", &out_.skus, 1, 10'000},
+        {"--holds-per-buyer", &out_.holds_per_buyer, 1, kSaleLimit},
         {"--keys", &out_.keys, 1, 1'000'000'000},
         {"--value-bytes", &out_.value_bytes, 1, 1 << 20},
         {"--seed", &out_.seed, 0},
+        {"--ends-at", &out_.ends_at_ms, 1, 9'999'999'999'999},
         {"--server-pid", &out_.server_pid, 1, 1 << 30},
         {"--buyers", &masks.buyers, 1, 10'000'000},
         {"--connections", &masks.connections, 1, 200},
@@ -124,6 +138,8 @@ class Words {
       out_.help = true;
     } else if (name == "--quiet") {
       out_.quiet = true;
+    } else if (name == "--in-order") {
+      out_.in_order = true;
     } else if (name == "--prepared") {
       out_.prepared = true;
     } else if (name == "--lua") {
@@ -184,12 +200,15 @@ Status CheckTogether(const Arguments& arguments) {
   if (!arguments.scenario.empty() && arguments.scenario != "masks") {
     return Status::Invalid("unknown scenario '" + arguments.scenario + "', there is: masks");
   }
-  constexpr std::string_view kLoads[] = {"set",  "get",     "session", "hset",      "mset",
-                                         "mget", "reserve", "soldout", "lifecycle", "reads"};
   if (!arguments.load.empty() && std::ranges::find(kLoads, arguments.load) == std::end(kLoads)) {
-    return Status::Invalid("unknown load '" + arguments.load +
-                           "', there are: set get session hset mset mget reserve "
-                           "soldout lifecycle reads");
+    std::string text = "unknown load '" + arguments.load + "', there are:";
+    for (const std::string_view load : kLoads) text.append(" ").append(load);
+    return Status::Invalid(text);
+  }
+  const bool finishes = arguments.load == "confirm" || arguments.load == "release";
+  if (finishes && arguments.seconds > 0) {
+    return Status::Invalid("each hold ends once: --load " + arguments.load +
+                           " takes -n, not --seconds");
   }
   if (arguments.dialect == Dialect::kLuaBare && arguments.load != "reserve" &&
       arguments.load != "soldout") {

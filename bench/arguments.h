@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,6 +28,9 @@ struct Address {
   std::string password;
 };
 
+// What a buyer of the loads' sales may hold and buy.
+inline constexpr uint64_t kSaleLimit = 5;
+
 struct MasksArguments {
   uint64_t buyers = 220'000;
   uint64_t connections = 200;
@@ -51,12 +55,17 @@ struct Arguments {
   uint64_t seconds = 0;  // 0: until `requests` are done
   uint64_t rate = 0;     // requests per second of the open loop; 0: closed loop
   uint64_t skus = 1;
+  uint64_t holds_per_buyer = 3;
   uint64_t keys = 100'000;
   uint64_t value_bytes = 64;
   uint64_t seed = 1;
-  bool prepared = false;    // the load's keys are there
-  uint64_t server_pid = 0;  // whose CPU time to report; 0: nobody's
-  std::string json;         // the file for the summary; empty: none
+  bool in_order = false;    // keys one after the other, none twice before all were there
+  std::string tag;          // all keys share this {tag}, and so a slot; empty: they do not
+  uint64_t ends_at_ms = 0;  // when all sessions and holds end, since 1970; 0: in half an hour
+  std::optional<uint64_t> on_shard;  // connections to this shard only; none: as they come
+  bool prepared = false;             // the load's keys are there
+  uint64_t server_pid = 0;           // whose CPU time to report; 0: nobody's
+  std::string json;                  // the file for the summary; empty: none
   bool quiet = false;
   MasksArguments masks;
 };

@@ -5,14 +5,13 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
-#include <sstream>
+#include <ctime>
 #include <vector>
 
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <unistd.h>
+
+#include "bench/shard_openings.h"
 
 namespace holdfast::bench {
 namespace {
@@ -34,19 +33,14 @@ double OwnCpuSeconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-// User and system time of all threads, from /proc; 0 when it cannot be read.
-//   pid (name) state ppid ... utime stime ...     fields 14 and 15; the name may hold anything
+// User and system time of all threads, of those that are gone, too; 0 when there is no such
+// process. The same as utime + stime of /proc/<pid>/stat, in nanoseconds and not in ticks of 10 ms.
 double ProcessCpuSeconds(uint64_t pid) {
-  if (pid == 0) return 0;
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  const std::string stat{std::istreambuf_iterator<char>(file), {}};
-  std::istringstream fields(stat.substr(std::min(stat.rfind(')') + 1, stat.size())));
-  std::string skipped;
-  for (int field = 3; field < 14; ++field) fields >> skipped;
-  double user_ticks = 0;
-  double system_ticks = 0;
-  fields >> user_ticks >> system_ticks;
-  return (user_ticks + system_ticks) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  clockid_t clock{};
+  timespec used{};
+  if (pid == 0 || clock_getcpuclockid(static_cast<pid_t>(pid), &clock) != 0) return 0;
+  if (clock_gettime(clock, &used) != 0) return 0;
+  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / kSecondNs;
 }
 
 // The instants from which the latencies of a connection's requests in flight count, in order.
@@ -86,7 +80,7 @@ struct Connection {
 class LoadRun {
  public:
   LoadRun(const Arguments& arguments, Load& load, LoadResult& result)
-      : arguments_(arguments), load_(load), result_(result) {}
+      : arguments_(arguments), load_(load), result_(result), openings_(arguments) {}
 
   Status Run() {
     if (Status status = OpenAll(); !status.ok()) return status;
@@ -114,10 +108,11 @@ class LoadRun {
     if (!epoll_.open()) return Status::FromErrno("epoll_create1", errno);
     for (size_t i = 0; i < arguments_.connections; ++i) {
       Connection& connection = connections_.emplace_back(arguments_.pipeline);
-      if (Status status = connection.wire.Open(arguments_.address); !status.ok()) return status;
+      if (Status status = openings_.Open(connection.wire); !status.ok()) return status;
       if (Status status = Watch(i, EPOLL_CTL_ADD, EPOLLIN); !status.ok()) return status;
       idle_.push_back(i);
     }
+    openings_.Done();
     return Status::Ok();
   }
 
@@ -265,6 +260,7 @@ class LoadRun {
   const Arguments& arguments_;
   Load& load_;
   LoadResult& result_;
+  ShardOpenings openings_;
   Descriptor epoll_;
   std::vector<Connection> connections_;
   std::vector<size_t> idle_;  // closed loop: all of their pipeline is answered

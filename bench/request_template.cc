@@ -9,10 +9,9 @@ namespace holdfast::bench {
 namespace {
 
 constexpr std::pair<std::string_view, uint64_t RequestNumbers::*> kNames[] = {
-    {"sku", &RequestNumbers::sku},
-    {"hold", &RequestNumbers::hold},
-    {"buyer", &RequestNumbers::buyer},
-    {"key", &RequestNumbers::key},
+    {"sku", &RequestNumbers::sku},       {"hold", &RequestNumbers::hold},
+    {"buyer", &RequestNumbers::buyer},   {"key", &RequestNumbers::key},
+    {"ttl_ms", &RequestNumbers::ttl_ms},
 };
 
 uint64_t RequestNumbers::*NumberNamed(std::string_view wanted) {

@@ -19,6 +19,7 @@ struct RequestNumbers {
   uint64_t hold = 0;
   uint64_t buyer = 0;
   uint64_t key = 0;
+  uint64_t ttl_ms = 0;
 };
 
 class RequestTemplate {

@@ -152,10 +152,10 @@ Status Client::Call(std::span<const std::string> words, RespValue& reply) {
   return Next(reply);
 }
 
-Status Client::CallGood(std::initializer_list<std::string> words, RespValue& reply) {
+Status Client::CallGood(std::span<const std::string> words, RespValue& reply) {
   if (Status status = Call(words, reply); !status.ok()) return status;
   if (reply.root().type == RespType::kError) {
-    return Status::Invalid(*words.begin() + ": " + std::string(reply.root().text));
+    return Status::Invalid(words.front() + ": " + std::string(reply.root().text));
   }
   return Status::Ok();
 }

@@ -45,7 +45,10 @@ class Client {
     return Call(std::span<const std::string>(words.begin(), words.size()), reply);
   }
   // As Call, and an error reply is a Status too.
-  Status CallGood(std::initializer_list<std::string> words, RespValue& reply);
+  Status CallGood(std::span<const std::string> words, RespValue& reply);
+  Status CallGood(std::initializer_list<std::string> words, RespValue& reply) {
+    return CallGood(std::span<const std::string>(words.begin(), words.size()), reply);
+  }
 
   // For many requests: append them to out(), Send once, then Next as many times.
   std::string& out() { return out_; }

@@ -1,5 +1,5 @@
-// What a shop's other requests look like: sessions that live by their TTL, hashes of some fields,
-// several values in one command.
+// Ordinary keys: what every Redis user knows, and what a shop's other requests look like: sessions
+// that live by their TTL, hashes of some fields, several values in one command.
 #include <memory>
 #include <string>
 #include <utility>
@@ -7,6 +7,7 @@
 
 #include "bench/loads/load.h"
 #include "bench/request_template.h"
+#include "bench/sale.h"
 #include "storage/base/random.h"
 
 namespace holdfast::bench {
@@ -14,13 +15,14 @@ namespace {
 
 constexpr int kSeveral = 10;  // fields of a hash, keys of an MSET
 
+using Words = std::vector<std::string>;
+
 // One request over and over, with another key each time.
 class KeysLoad : public Load {
  public:
   // `before` makes each key; without words nothing is made.
-  KeysLoad(const Arguments& arguments, const std::vector<std::string>& request,
-           std::vector<std::string> before = {})
-      : keys_(arguments.keys),
+  KeysLoad(const Arguments& arguments, const Words& request, Words before = {})
+      : arguments_(arguments),
         random_(arguments.seed),
         request_(request),
         before_(std::move(before)) {}
@@ -28,49 +30,67 @@ class KeysLoad : public Load {
   Status Prepare(Client& client) override {
     if (before_.empty()) return Status::Ok();
     const RequestTemplate make(before_);
-    return SendMany(client, keys_,
+    return SendMany(client, arguments_.keys,
                     [&make](std::string& out, uint64_t key) { make.AppendTo(out, {.key = key}); });
   }
   void AppendNext(size_t /*connection*/, std::string& out) override {
-    request_.AppendTo(out, {.key = random_.Below(keys_)});
+    const uint64_t key =
+        arguments_.in_order ? next_++ % arguments_.keys : random_.Below(arguments_.keys);
+    request_.AppendTo(out, {.key = key, .ttl_ms = TtlMs(arguments_)});
   }
 
  private:
-  uint64_t keys_;
+  const Arguments arguments_;
   Random random_;
+  uint64_t next_ = 0;
   RequestTemplate request_;
-  std::vector<std::string> before_;
+  Words before_;
 };
+
+std::string Value(const Arguments& arguments) { return std::string(arguments.value_bytes, 'x'); }
+
+std::string Key(const Arguments& arguments) { return Tagged(arguments, "key:<key:12>"); }
 
 // The command, then `several` of what `word` makes of a number.
 template <typename Word>
-std::vector<std::string> Several(std::vector<std::string> words, Word word) {
+Words Several(Words words, Word word) {
   for (int i = 0; i < kSeveral; ++i) {
     for (std::string& one : word(std::to_string(i))) words.push_back(std::move(one));
   }
   return words;
 }
 
-using Words = std::vector<std::string>;
-
 Words SetSeveral(const Arguments& arguments) {
   return Several({"MSET"}, [&](const std::string& i) {
-    return Words{"key:<key:12>:" + i, std::string(arguments.value_bytes, 'x')};
+    return Words{Key(arguments) + ":" + i, Value(arguments)};
   });
 }
 
 }  // namespace
 
+std::unique_ptr<Load> MakePingLoad(const Arguments& arguments) {
+  return std::make_unique<KeysLoad>(arguments, Words{"PING"});
+}
+
+std::unique_ptr<Load> MakeSetLoad(const Arguments& arguments) {
+  return std::make_unique<KeysLoad>(arguments, Words{"SET", Key(arguments), Value(arguments)});
+}
+
+std::unique_ptr<Load> MakeGetLoad(const Arguments& arguments) {
+  return std::make_unique<KeysLoad>(arguments, Words{"GET", Key(arguments)},
+                                    Words{"SET", Key(arguments), Value(arguments)});
+}
+
 std::unique_ptr<Load> MakeSessionLoad(const Arguments& arguments) {
-  return std::make_unique<KeysLoad>(
-      arguments,
-      Words{"SET", "session:<key:9>", std::string(arguments.value_bytes, 'x'), "EX", "1800"});
+  Words words{"SET", Tagged(arguments, "session:<key:9>"), Value(arguments), "EX", "1800"};
+  if (arguments.ends_at_ms > 0) words = {words[0], words[1], words[2], "PX", "<ttl_ms:5>"};
+  return std::make_unique<KeysLoad>(arguments, words);
 }
 
 std::unique_ptr<Load> MakeHsetLoad(const Arguments& arguments) {
   return std::make_unique<KeysLoad>(
-      arguments, Several({"HSET", "hash:<key:12>"}, [&](const std::string& i) {
-        return Words{"field:" + i, std::string(arguments.value_bytes, 'x')};
+      arguments, Several({"HSET", Tagged(arguments, "hash:<key:12>")}, [&](const std::string& i) {
+        return Words{"field:" + i, Value(arguments)};
       }));
 }
 
@@ -80,7 +100,7 @@ std::unique_ptr<Load> MakeMsetLoad(const Arguments& arguments) {
 
 std::unique_ptr<Load> MakeMgetLoad(const Arguments& arguments) {
   const Words request =
-      Several({"MGET"}, [](const std::string& i) { return Words{"key:<key:12>:" + i}; });
+      Several({"MGET"}, [&](const std::string& i) { return Words{Key(arguments) + ":" + i}; });
   return std::make_unique<KeysLoad>(arguments, request, SetSeveral(arguments));
 }
 

@@ -9,25 +9,22 @@
 namespace holdfast::bench {
 namespace {
 
-constexpr uint64_t kPlenty = 1'000'000'000'000;
 constexpr uint64_t kConfirmPercent = 70;
 
 class LifecycleLoad : public Load {
  public:
   explicit LifecycleLoad(const Arguments& arguments)
-      : dialect_(arguments.dialect),
-        skus_(arguments.skus),
-        random_(arguments.seed),
-        lives_(arguments.connections) {}
+      : arguments_(arguments), random_(arguments.seed), lives_(arguments.connections) {}
 
-  Status Prepare(Client& client) override {
-    return MakeSale(client, dialect_, skus_, kPlenty, sale_);
-  }
+  Status Prepare(Client& client) override { return MakeSale(client, arguments_, {}, sale_); }
 
   void AppendNext(size_t connection, std::string& out) override {
     Life& life = lives_[connection];
     if (!life.reserved) life.hold = next_hold_++;
-    const RequestNumbers numbers{.sku = life.hold % skus_, .hold = life.hold, .buyer = life.hold};
+    const RequestNumbers numbers{.sku = life.hold % arguments_.skus,
+                                 .hold = life.hold,
+                                 .buyer = life.hold,
+                                 .ttl_ms = TtlMs(arguments_)};
     if (!life.reserved) {
       sale_.reserve.AppendTo(out, numbers);
     } else if (random_.Percent(kConfirmPercent)) {
@@ -44,8 +41,7 @@ class LifecycleLoad : public Load {
     bool reserved = false;
   };
 
-  Dialect dialect_;
-  uint64_t skus_;
+  const Arguments arguments_;
   Random random_;
   std::vector<Life> lives_;  // by connection: what it sends is carried out in order
   Sale sale_;

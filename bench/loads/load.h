@@ -21,6 +21,7 @@ class Load {
   virtual void AppendNext(size_t connection, std::string& out) = 0;
 };
 
+std::unique_ptr<Load> MakePingLoad(const Arguments& arguments);
 std::unique_ptr<Load> MakeSetLoad(const Arguments& arguments);
 std::unique_ptr<Load> MakeGetLoad(const Arguments& arguments);
 std::unique_ptr<Load> MakeSessionLoad(const Arguments& arguments);
@@ -28,7 +29,11 @@ std::unique_ptr<Load> MakeHsetLoad(const Arguments& arguments);
 std::unique_ptr<Load> MakeMsetLoad(const Arguments& arguments);
 std::unique_ptr<Load> MakeMgetLoad(const Arguments& arguments);
 std::unique_ptr<Load> MakeReserveLoad(const Arguments& arguments);
+std::unique_ptr<Load> MakeConfirmLoad(const Arguments& arguments);
+std::unique_ptr<Load> MakeReleaseLoad(const Arguments& arguments);
 std::unique_ptr<Load> MakeSoldoutLoad(const Arguments& arguments);
+std::unique_ptr<Load> MakeEarlyLoad(const Arguments& arguments);
+std::unique_ptr<Load> MakeLimitLoad(const Arguments& arguments);
 std::unique_ptr<Load> MakeLifecycleLoad(const Arguments& arguments);
 std::unique_ptr<Load> MakeReadsLoad(const Arguments& arguments);
 

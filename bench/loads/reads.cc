@@ -13,30 +13,31 @@ constexpr uint64_t kHolds = 1000;  // on each SKU
 class ReadsLoad : public Load {
  public:
   explicit ReadsLoad(const Arguments& arguments)
-      : dialect_(arguments.dialect),
-        skus_(arguments.skus),
-        keys_(arguments.keys),
-        value_bytes_(arguments.value_bytes),
-        random_(arguments.seed) {}
+      : arguments_(arguments),
+        key_(Tagged(arguments, "key:<key:12>")),
+        random_(arguments.seed),
+        session_({"GET", key_}) {}
 
   Status Prepare(Client& client) override {
     Sale sale;
-    Status status = MakeSale(client, dialect_, skus_, kUnits, sale);
+    Status status = MakeSale(client, arguments_, {.units = kUnits}, sale);
     if (!status.ok()) return status;
-    status = SendMany(client, kHolds * skus_, [&sale](std::string& out, uint64_t i) {
-      sale.reserve.AppendTo(out, {.sku = i / kHolds, .hold = i % kHolds, .buyer = i});
+    status = SendMany(client, kHolds * arguments_.skus, [&](std::string& out, uint64_t i) {
+      sale.reserve.AppendTo(
+          out, {.sku = i / kHolds, .hold = i % kHolds, .buyer = i, .ttl_ms = TtlMs(arguments_)});
     });
     if (!status.ok()) return status;
-    const RequestTemplate set({"SET", "key:<key:12>", std::string(value_bytes_, 'x')});
-    status = SendMany(client, keys_,
+    const RequestTemplate set({"SET", key_, std::string(arguments_.value_bytes, 'x')});
+    status = SendMany(client, arguments_.keys,
                       [&set](std::string& out, uint64_t key) { set.AppendTo(out, {.key = key}); });
     MakeRequests(sale.run + ":<sku:4>");
     return status;
   }
 
   void AppendNext(size_t /*connection*/, std::string& out) override {
-    const RequestNumbers numbers{
-        .sku = random_.Below(skus_), .hold = random_.Below(kHolds), .key = random_.Below(keys_)};
+    const RequestNumbers numbers{.sku = random_.Below(arguments_.skus),
+                                 .hold = random_.Below(kHolds),
+                                 .key = random_.Below(arguments_.keys)};
     const uint64_t percent = random_.Below(100);
     if (percent < 50) {
       avail_.AppendTo(out, numbers);
@@ -51,27 +52,26 @@ class ReadsLoad : public Load {
 
  private:
   void MakeRequests(const std::string& behind) {
-    const std::string sku = "sku:" + behind;
-    if (dialect_ == Dialect::kNative) {
+    const std::string sku = Tagged(arguments_, "sku:" + behind);
+    if (arguments_.dialect == Dialect::kNative) {
       avail_ = RequestTemplate({"STOCK.AVAIL", sku});
       sku_ = RequestTemplate({"STOCK.GET", sku});
-      hold_ = RequestTemplate({"HOLD.GET", sku, "order-<hold:12>"});
+      hold_ = RequestTemplate({"HOLD.GET", sku, "order-<hold:18>"});
     } else {
       avail_ = RequestTemplate({"HGET", sku, "available"});
       sku_ = RequestTemplate({"HGETALL", sku});
-      hold_ = RequestTemplate({"HGETALL", "hold:" + behind + ":order-<hold:12>"});
+      hold_ =
+          RequestTemplate({"HGETALL", Tagged(arguments_, "hold:" + behind + ":order-<hold:18>")});
     }
   }
 
-  Dialect dialect_;
-  uint64_t skus_;
-  uint64_t keys_;
-  uint64_t value_bytes_;
+  const Arguments arguments_;
+  const std::string key_;
   Random random_;
   RequestTemplate avail_;
   RequestTemplate sku_;
   RequestTemplate hold_;
-  RequestTemplate session_{{"GET", "key:<key:12>"}};
+  RequestTemplate session_;
 };
 
 }  // namespace

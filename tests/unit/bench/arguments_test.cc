@@ -33,6 +33,25 @@ TEST(Arguments, ReadALoadWithItsOptions) {
   EXPECT_EQ(arguments.rate, 500U);
 }
 
+TEST(Arguments, SayWhichKeysAndWhichShard) {
+  Arguments arguments;
+  const Status status = Parse({"--load", "session", "--in-order", "--tag", "sale", "--ends-at",
+                               "1795288322993", "--on-shard", "0", "--holds-per-buyer", "1"},
+                              arguments);
+  ASSERT_TRUE(status.ok()) << status.text();
+  EXPECT_TRUE(arguments.in_order);
+  EXPECT_EQ(arguments.tag, "sale");
+  EXPECT_EQ(arguments.ends_at_ms, 1'795'288'322'993U);
+  EXPECT_EQ(arguments.on_shard, 0U);
+  EXPECT_EQ(arguments.holds_per_buyer, 1U);
+}
+
+TEST(Arguments, AHoldEndsOnceSoItsLoadCountsRequests) {
+  EXPECT_EQ(Problem({"--load", "confirm", "-n", "10"}), "");
+  EXPECT_EQ(Problem({"--load", "release", "--seconds", "3"}),
+            "each hold ends once: --load release takes -n, not --seconds");
+}
+
 TEST(Arguments, ReadTheScenarioWithItsOwn) {
   Arguments arguments;
   const Status status = Parse({"--scenario", "masks", "--buyers", "500", "--connections", "20",
