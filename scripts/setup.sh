@@ -70,6 +70,7 @@ if [[ $with_tests == yes ]]; then
   need npm has_command npm
   need prometheus-redis-exporter has_command prometheus-redis-exporter
   need faketime has_command faketime
+  need valgrind has_command valgrind
   need iproute2 has_command ip
   need nftables has_command nft
   need git has_command git

@@ -17,7 +17,7 @@ declare -A tells=(
   [dev]="build all, run every test: tidy.py, Redis as the judge, real clients among them"
   [asan]="address and undefined behaviour: units, simulation, wire, differential"
   [tsan]="data races: storage, shards, simulation, one wire round (clang)"
-  [release]="build what users run; simulation and wire on it"
+  [release]="build what users run; simulation and wire on it, and its instructions counted"
   [fuzz]="each libFuzzer target for ${HOLDFAST_FUZZ_SECONDS:=30} s, from the kept corpus"
   [lint]="clang-format on all files; clang-tidy on changed ones, for ${HOLDFAST_TIDY_SECONDS:=300} s"
 )
