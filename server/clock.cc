@@ -38,6 +38,8 @@ const MachineClocks kMachineClocks = {
     .wall = [] { return UnixNs{ReadClock(CLOCK_REALTIME)}; },
 };
 
+uint64_t ThreadCpuNs() { return static_cast<uint64_t>(ReadClock(CLOCK_THREAD_CPUTIME_ID).count()); }
+
 Status ChooseAnchor(UnixNs wall, UnixMs last_record, bool accept_clock, UnixNs& anchor) {
   const UnixNs last{last_record};
   if (last_record != kNever && last - wall > kClockTrust && !accept_clock) {

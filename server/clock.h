@@ -50,6 +50,9 @@ extern const MachineClocks kMachineClocks;
 // The machine's clocks, now.
 inline ClockReading ReadMachineClocks() { return kMachineClocks.Read(); }
 
+// What the calling thread has used of its processor. A system call; for statistics only.
+uint64_t ThreadCpuNs();
+
 // From how far on a wall clock is wrong rather than fast or slow.
 inline constexpr std::chrono::hours kClockTrust{24};
 

@@ -64,6 +64,7 @@ struct alignas(64) ShardMetrics {
   Counter parked;             // commands that waited at a slot, behind a sweep or a group
   Counter groups;             // over several shards
   Counter turn_us_max;
+  Counter turn_cpu_us_max;  // of the thread's own time; while latency-monitor-threshold is not 0
 
   // CONFIG RESETSTAT: what counts starts anew, what measures the present stays. Owner thread: the
   // shard's.
@@ -88,7 +89,8 @@ struct alignas(64) ShardMetrics {
                              &requests_received,
                              &parked,
                              &groups,
-                             &turn_us_max}) {
+                             &turn_us_max,
+                             &turn_cpu_us_max}) {
       counter->Set(0);
     }
     for (auto& verb : outcomes) {

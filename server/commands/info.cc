@@ -284,12 +284,13 @@ void WriteShards(const CommandContext& ctx, FieldWriter& field) {
     for (const Counter& in_db : metrics.keys) keys += in_db.Get();
     field(fmt::format("shard{}", id),
           fmt::format("slots={}-{},clients={},keys={},skus={},memory={},commands={},turns={},"
-                      "batches={},sent={},received={},parked={},turn_us_max={}",
+                      "batches={},sent={},received={},parked={},turn_us_max={},turn_cpu_us_max={}",
                       server.map.FirstSlot(id), server.map.FirstSlot(id + 1) - 1,
                       metrics.clients.Get(), keys, metrics.skus.Get(), metrics.memory_bytes.Get(),
                       metrics.commands_processed.Get(), metrics.turns.Get(), metrics.batches.Get(),
                       metrics.requests_sent.Get(), metrics.requests_received.Get(),
-                      metrics.parked.Get(), metrics.turn_us_max.Get()));
+                      metrics.parked.Get(), metrics.turn_us_max.Get(),
+                      metrics.turn_cpu_us_max.Get()));
   }
 }
 

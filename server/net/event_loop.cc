@@ -99,7 +99,10 @@ void EventLoop::Run() {
 void EventLoop::BeginWork() {
   shard_.NoteStanding();
   shard_.SetNow(clock_.Now());
-  if (work_started_ns_ == 0) work_started_ns_ = uv_hrtime();
+  if (work_started_ns_ != 0) return;
+  work_started_ns_ = uv_hrtime();
+  const bool watched = shard_.config().latency_monitor_threshold > 0;
+  work_started_cpu_ns_ = watched ? ThreadCpuNs() : 0;
 }
 
 void EventLoop::OnWake() {
@@ -134,6 +137,9 @@ void EventLoop::OnPrepare() {
   router_->EndTurn();
   if (work_started_ns_ != 0) {
     shard_.metrics().turn_us_max.Max((uv_hrtime() - work_started_ns_) / 1000);
+    if (work_started_cpu_ns_ != 0) {
+      shard_.metrics().turn_cpu_us_max.Max((ThreadCpuNs() - work_started_cpu_ns_) / 1000);
+    }
     work_started_ns_ = 0;
   }
   const bool busy = router_->HasWork() || !to_resume_.empty();

@@ -132,6 +132,9 @@ class EventLoop {
   bool drained_ = false;
   uint64_t drain_deadline_ms_ = 0;  // of uv_now
   uint64_t work_started_ns_ = 0;
+  // Of the thread's own time, which whatever else the machine does leaves alone. Asking for it is a
+  // system call: 0 unless latency-monitor-threshold looks for delays.
+  uint64_t work_started_cpu_ns_ = 0;
   uint64_t clients_watched_ms_ = 0;
   Drain* drain_ = nullptr;
 };

@@ -1,4 +1,5 @@
 import os
+import re
 import time
 import unittest
 
@@ -196,6 +197,19 @@ class Counters(InfoTest):
         self.assertEqual(sum(int(s["sent"]) for s in after), sum(int(s["received"]) for s in after))
         self.assertEqual(sum(int(s["clients"]) for s in after), self.number("connected_clients"))
         self.assertGreater(max(int(s["turn_us_max"]) for s in after), 0)
+
+    def test_a_turn_tells_its_own_time_while_somebody_looks_for_delays(self):
+        def longest():
+            shards = [line for name, line in self.info("shards").items() if name.startswith("shard")]
+            return max(int(re.search(r"turn_cpu_us_max=(\d+)", line)[1]) for line in shards)
+
+        self.assertEqual(self.call("CONFIG", "RESETSTAT"), "OK")
+        self.client.pipeline(*[("SET", self.key(str(i)), "v" * 1000) for i in range(500)])
+        self.assertEqual(longest(), 0)
+        self.assertEqual(self.call("CONFIG", "SET", "latency-monitor-threshold", "1"), "OK")
+        self.client.pipeline(*[("SET", self.key(str(i)), "v" * 1000) for i in range(500)])
+        self.assertEqual(self.call("CONFIG", "SET", "latency-monitor-threshold", "0"), "OK")
+        self.assertGreater(longest(), 0)
 
     def test_resetstat_starts_counters_anew_and_leaves_the_present(self):
         key = self.key()
