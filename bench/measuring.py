@@ -5,8 +5,10 @@ script prints one table: a row's figures are medians, one for each side, and wha
 Redis' : ours or of our own figure. The aim lies further and fails nobody.
 """
 import argparse
+import contextlib
 import json
 import os
+import random
 import re
 import shlex
 import shutil
@@ -33,7 +35,7 @@ KEEPING = {
     "none": (["--appendonly", "no"], ["--appendonly", "no"]),
     "everysec": (["--appendonly", "yes", "--appendfsync", "everysec"], ["--appendonly", "yes"]),
     "always": (["--appendonly", "yes", "--appendfsync", "always"],
-               ["--appendonly", "yes", "--stock-appendfsync", "always"]),
+               ["--appendonly", "yes", "--appendfsync", "always", "--stock-appendfsync", "always"]),
 }
 
 
@@ -43,9 +45,11 @@ def flags_of(side, keeping="none", shards=1):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below those that the kernel gives to whoever connects: it stays free until its server starts, and between restarts."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.randrange(12_000, 32_000)))
+            return probe.getsockname()[1]
 
 
 def pack(*words):
@@ -192,12 +196,14 @@ def latencies(result):
 # ---------------------------------------------------------------- rounds and tables
 
 
-def in_turn(sides, rounds):
-    """Each side once a round. Who goes first changes: a machine that slows down hurts all alike."""
+def in_turn(sides, rounds, measures=(None,)):
+    """Round, measure, side: in each round all measures, and of each the sides right after each other. Who goes first changes:
+    a machine that slows down hurts all alike."""
     for number in range(rounds):
         first = number % len(sides)
-        for side in sides[first:] + sides[:first]:
-            yield number, side
+        for measure in measures:
+            for side in sides[first:] + sides[:first]:
+                yield number, measure, side
 
 
 @dataclass
@@ -219,8 +225,9 @@ class Row:
 
     @property
     def ratio(self):
-        redis, ours = self.figure("redis"), self.figure("holdfast")
-        return None if redis is None or ours is None else redis / max(1e-9, ours)
+        """The median of the rounds' own ratios: whoever shares the machine slows both runs of a round."""
+        pairs = list(zip(self.runs.get("redis", []), self.runs.get("holdfast", [])))
+        return statistics.median(redis / max(1e-9, ours) for redis, ours in pairs) if pairs else None
 
     def reaches(self, wanted):
         judged = self.ratio if self.better == "ratio" else self.figure("holdfast")
@@ -244,7 +251,7 @@ def finish(options, unit, rows, more=None):
         print("%-*s" % (widest, row.name),
               *("%11s" % ("-" if row.figure(side) is None else "%.2f" % row.figure(side)) for side in sides),
               "%8s %7s %7s" % ("-" if row.ratio is None else "%.2fx" % row.ratio,
-                               *("-" if wanted is None else "%g%s" % (wanted, sign) for wanted in (row.want, row.aim))),
+                               *("-" if wanted is None else "%.7g%s" % (wanted, sign) for wanted in (row.want, row.aim))),
               "" if row.reaches(row.want) else "MISSED", row.what)
     if options.json:
         with open(options.json, "w") as file:

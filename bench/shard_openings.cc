@@ -10,7 +10,7 @@ namespace holdfast::bench {
 namespace {
 
 constexpr size_t kElsewhereMax = 2000;
-constexpr int kLooksMax = 10'000;
+constexpr int kLooksMax = 200;
 
 uint64_t Sum(const std::vector<uint64_t>& counts) {
   return std::accumulate(counts.begin(), counts.end(), uint64_t{0});
@@ -29,7 +29,7 @@ Status ShardOpenings::Open(Wire& out) {
     Wire wire;
     if (Status status = wire.Open(arguments_.address); !status.ok()) return status;
     if (Status status = AwaitOneMore(before, after); !status.ok()) return status;
-    const bool found = after[shard] > before[shard];
+    const bool found = Sum(after) == Sum(before) + 1 && after[shard] > before[shard];
     (found ? out : elsewhere_.emplace_back()) = std::move(wire);
     if (found) return Status::Ok();
     before.swap(after);
@@ -37,13 +37,14 @@ Status ShardOpenings::Open(Wire& out) {
   return Status::Invalid("--on-shard: that shard is given no connections");
 }
 
-// The server accepts in its own time.
+// The server accepts in its own time. Where somebody left or came meanwhile the sums never fit, and
+// the connection is not used.
 Status ShardOpenings::AwaitOneMore(const Counts& before, Counts& after) {
   for (int look = 0; look < kLooksMax; ++look) {
     if (Status status = CountClients(after); !status.ok()) return status;
-    if (Sum(after) == Sum(before) + 1) return Status::Ok();
+    if (Sum(after) == Sum(before) + 1) break;
   }
-  return Status::Invalid("--on-shard: somebody else connects to the server, too");
+  return Status::Ok();
 }
 
 // Of lines "shard0:slots=0-8191,clients=12,keys=...".

@@ -1,7 +1,6 @@
 // Opens a load's connections: as they come, or only such as one of Holdfast's shards serves. Which
 // shard accepts a connection is the kernel's choice, and no client is told; but INFO counts the
-// clients of each, so a connection is tried and its shard is the one that has one more. Nobody else
-// may connect meanwhile.
+// clients of each, so a connection is tried and its shard is the one that has one more.
 #pragma once
 
 #include <vector>
