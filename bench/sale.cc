@@ -40,14 +40,14 @@ template <typename Words>
 Status MakeSkus(const Making& making, Words words) {
   RespValue reply;
   for (uint64_t sku = 0; sku < making.arguments.skus; ++sku) {
-    const Status status = making.client.CallGood(words(making.Key("sku", FourDigits(sku))), reply);
+    Status status = making.client.CallGood(words(making.Key("sku", FourDigits(sku))), reply);
     if (!status.ok()) return status;
   }
   return Status::Ok();
 }
 
 Status MakeNative(const Making& making) {
-  const Status status = MakeSkus(making, [&](const std::string& sku) {
+  Status status = MakeSkus(making, [&](const std::string& sku) {
     return std::vector<std::string>{"STOCK.CREATE",
                                     sku,
                                     std::to_string(making.terms.units),
@@ -78,7 +78,7 @@ Status LoadScript(Client& client, std::string_view script, std::string& sha) {
 }
 
 Status MakeLua(const Making& making) {
-  const Status made = MakeSkus(making, [&](const std::string& sku) {
+  Status made = MakeSkus(making, [&](const std::string& sku) {
     return std::vector<std::string>{"HSET",      sku,
                                     "available", std::to_string(making.terms.units),
                                     "held",      "0",
@@ -103,13 +103,14 @@ Status MakeLua(const Making& making) {
   for (const Script& script : scripts) {
     std::string sha;
     if (Status status = LoadScript(making.client, script.text, sha); !status.ok()) return status;
-    std::vector<std::string> words = {"EVALSHA",
-                                      sha,
-                                      "4",
-                                      making.Key("sku", sku),
-                                      making.Key("hold", sku + ":" + kHold),
-                                      making.Key("due", sku),
-                                      making.Key("buyers", sku)};
+    std::vector<std::string> words = {
+        "EVALSHA",
+        sha,
+        "4",
+        making.Key("sku", sku),
+        making.Key("hold", std::string(sku).append(":").append(kHold)),
+        making.Key("due", sku),
+        making.Key("buyers", sku)};
     words.insert(words.end(), script.arguments.begin(), script.arguments.end());
     *script.request = RequestTemplate(std::move(words));
   }
