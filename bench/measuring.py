@@ -291,6 +291,8 @@ def parse(parser, names):
 
 
 def run(main):
+    # Whoever stops a script stops its servers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     try:
         main()
     except RuntimeError as error:
