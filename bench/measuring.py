@@ -227,7 +227,8 @@ class Row:
     def ratio(self):
         """The median of the rounds' own ratios: whoever shares the machine slows both runs of a round."""
         pairs = list(zip(self.runs.get("redis", []), self.runs.get("holdfast", [])))
-        return statistics.median(redis / max(1e-9, ours) for redis, ours in pairs) if pairs else None
+        ratios = [redis / ours for redis, ours in pairs if ours > 0]
+        return statistics.median(ratios) if ratios else None
 
     def reaches(self, wanted):
         judged = self.ratio if self.better == "ratio" else self.figure("holdfast")
