@@ -107,9 +107,9 @@ class Counted {
     cluster_.shard(0).NoteStanding();
     cluster_.shard(0).SetNow(cluster_.now());
     Router& router = cluster_.router(0);
-    const ReadAhead ahead(router, parser_, input, {});
-    router.Prefetch(client_.client, ahead.requests());
-    for (const Request& request : ahead.requests()) router.Execute(client_.client, request);
+    ahead_.Read(router, parser_, input, {});
+    router.Prefetch(client_.client, ahead_.requests());
+    for (const Request& request : ahead_.requests()) router.Execute(client_.client, request);
     router.EndTurn();
   }
 
@@ -132,7 +132,8 @@ class Counted {
     const std::vector<std::string> turns = Turns(words, 0);
     Count("parse", [&] {
       for (std::string_view turn : turns) {
-        while (!turn.empty()) turn.remove_prefix(parser_.Parse(turn, {}).consumed);
+        RespParser::Words words_read;
+        while (!turn.empty()) turn.remove_prefix(parser_.Parse(turn, {}, words_read).consumed);
       }
     });
   }
@@ -154,6 +155,7 @@ class Counted {
   Cluster cluster_{1, log_, HashSeed{1}, Config{}, FromUnixMs(1'795'288'322'993)};
   SimClient& client_;
   RespParser parser_;
+  ReadAhead ahead_;
 };
 
 }  // namespace
