@@ -141,6 +141,20 @@ size_t Entry::MemoryBytes() const {
   return 0;
 }
 
+Entry* Entry::MoveTo(void* block) {
+  const size_t bytes = BytesFor(key_size_, value_size_, has_timer());
+  std::memcpy(block, this->block(), bytes);
+  if (!has_timer()) return static_cast<Entry*>(block);
+  auto* const moved = static_cast<TimerNode*>(block);
+  if (moved->linked()) timer()->Relink(*moved);
+  return &OfTimer(*moved);
+}
+
+void Entry::ReplaceFields(FieldMap* fields) {
+  Invariant(type() == KeyType::kHash);
+  set_object(fields);
+}
+
 size_t Entry::BytesFor(size_t key_size, size_t value_size, bool has_timer) {
   return (has_timer ? sizeof(TimerNode) : 0) + sizeof(Entry) + key_size + value_size;
 }

@@ -100,12 +100,22 @@ class Entry {
   // Bytes of the heap: the block and the object that it owns.
   size_t MemoryBytes() const;
 
+  // ---- Memory that comes back (sparse_walk.h)
+
+  // The heap block that it lies in, from its timer on, and its bytes.
+  void* block() { return has_timer() ? static_cast<void*>(timer()) : this; }
+  size_t block_size() const;
+  // Goes on in another block of as many bytes, and in the wheel where it was. The present one is
+  // bare memory then: whoever owned it lets go of it without destroying anything.
+  [[nodiscard]] Entry* MoveTo(void* block);
+  // Requires: a hash. It owns the new map; the old one is the caller's.
+  void ReplaceFields(FieldMap* fields);
+
  private:
   Entry(std::string_view key, KeyType type, size_t value_size, Shape shape);
   static Handle Make(std::string_view key, KeyType type, size_t value_size, Shape shape);
   static size_t BytesFor(size_t key_size, size_t value_size, bool has_timer);
 
-  size_t block_size() const;
   const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
   char* bytes() { return reinterpret_cast<char*>(this + 1); }
   char* value_bytes() { return bytes() + key_size_; }

@@ -97,11 +97,17 @@ std::pair<std::string_view, std::string_view> FieldMap::Sample(uint64_t chance) 
 }
 
 size_t FieldMap::MemoryBytes() const {
-  const bool on_heap = packed_.capacity() > std::string().capacity();
-  const size_t packed = on_heap ? BlockSize(packed_.capacity() + 1) : 0;
+  const size_t packed = IsOnHeap(packed_) ? BlockSize(packed_.capacity() + 1) : 0;
   const size_t large =
       large_ ? BlockSize(sizeof(Large)) + large_->MemoryBytes() + large_->field_bytes : 0;
   return BlockSize(sizeof(FieldMap)) + packed + large;
+}
+
+std::string FieldMap::Repack() {
+  std::string copy;
+  copy.reserve(packed_.capacity());  // as much room to grow as before
+  copy = packed_;
+  return std::exchange(packed_, std::move(copy));
 }
 
 FieldMap::Packed FieldMap::PackedAt(size_t at) const {

@@ -108,6 +108,13 @@ class FieldMap {
     });
   }
 
+  // ---- Memory that comes back (sparse_walk.h)
+
+  // Of the packed fields, where they have one of their own; else null.
+  const void* packed_block() const { return IsOnHeap(packed_) ? packed_.data() : nullptr; }
+  // Copies them into a new block; returns the old one.
+  std::string Repack();
+
   bool is_packed() const { return large_ == nullptr || large_->empty(); }
   // It once was larger than a listpack may be; as in Redis, that stays so.
   bool outgrew_listpack() const { return outgrew_listpack_; }
@@ -130,6 +137,9 @@ class FieldMap {
   };
   static constexpr size_t kPackedHeaderBytes = 4;
 
+  static bool IsOnHeap(const std::string& bytes) {
+    return bytes.capacity() > std::string().capacity();
+  }
   Packed PackedAt(size_t at) const;
   std::optional<Packed> FindPacked(std::string_view field) const;
   void AppendPacked(std::string_view field, std::string_view value);

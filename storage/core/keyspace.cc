@@ -240,6 +240,10 @@ uint32_t Keyspace::SnapshotOf(const Table& table) const {
   return snapshot_ == nullptr ? 0 : snapshot_->NumberFor(table);
 }
 
+bool Keyspace::IsPinned(const Entry& entry) const {
+  return snapshot_ != nullptr && snapshot_->Lacks(entry);
+}
+
 void Keyspace::SetDeadline(const KeyPlace& place, Entry::Handle& entry, UnixMs deadline) {
   const bool wanted = deadline != kNever;
   const bool had = entry->has_deadline();

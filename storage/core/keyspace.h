@@ -30,6 +30,7 @@
 namespace holdfast {
 
 class PartitionSnapshot;
+class SparseWalk;
 
 // Where a key lies, whatever the database: the same on every shard.
 struct KeyHash {
@@ -62,7 +63,8 @@ class Keyspace {
   }
   KeyPlace At(const MutationPlace& place) const { return {place, Hash(place.key).hash}; }
 
-  // Null if absent. Also entries past their deadline (see above). Valid until the next Apply.
+  // Null if absent. Also entries past their deadline (see above). Valid until the next Apply, or
+  // step of a SparseWalk.
   Entry* Find(const KeyPlace& place);
   const Entry* Find(const KeyPlace& place) const {
     return const_cast<Keyspace*>(this)->Find(place);
@@ -190,6 +192,7 @@ class Keyspace {
 
  private:
   friend class PartitionSnapshot;
+  friend class SparseWalk;
 
   struct KeyTraits {
     static std::string_view KeyOf(const Entry::Handle& entry) { return entry->key(); }
@@ -248,6 +251,8 @@ class Keyspace {
   // One that is still taking the value keeps the entry; else it is destroyed.
   void Discard(Entry::Handle entry);
   uint32_t SnapshotOf(const Table& table) const;
+  // A snapshot has yet to read it where it lies.
+  bool IsPinned(const Entry& entry) const;
   // The next flushed table to free, which no snapshot is still taking.
   std::vector<std::unique_ptr<Table>>::const_iterator NextDoomed() const;
   // Counts the bytes that the item took or gave, and times its next sweep.

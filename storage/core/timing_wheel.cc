@@ -15,6 +15,15 @@ void TimerNode::Unlink() {
   link = nullptr;
 }
 
+void TimerNode::Relink(TimerNode& copy) {
+  Invariant(linked());
+  copy = *this;
+  *link = &copy;
+  if (next != nullptr) next->link = &copy.next;
+  next = nullptr;
+  link = nullptr;
+}
+
 void TimingWheel::Insert(TimerNode& node, UnixMs deadline) {
   Invariant(!node.linked());
   node.deadline = deadline;

@@ -24,7 +24,8 @@
 
 namespace holdfast {
 
-// Part of what it times. Leaves the wheel in O(1). Must not move or die while linked.
+// Part of what it times. Leaves the wheel in O(1). Must not die while linked, nor
+// move but by Relink.
 struct TimerNode {
   UnixMs deadline = kNever;
   TimerNode* next = nullptr;
@@ -32,6 +33,8 @@ struct TimerNode {
 
   bool linked() const { return link != nullptr; }
   void Unlink();
+  // Puts a copy of itself in its place. Requires: linked.
+  void Relink(TimerNode& copy);
 };
 
 // Owner thread: its shard. Outlives its timers.

@@ -2,6 +2,7 @@
 // the mutations since it is what the partition holds now.
 #include "storage/core/partition_snapshot.h"
 
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -9,6 +10,8 @@
 #include <gtest/gtest.h>
 
 #include "storage/core/audit.h"
+#include "storage/core/sparse_walk.h"
+#include "tests/unit/core/chance_mover.h"
 #include "tests/unit/core/partition_driver.h"
 
 namespace holdfast {
@@ -27,8 +30,13 @@ TEST_P(SnapshotOfChanges, IsWhatWasThereAtTheCut) {
     live.mood = number == 2 ? Partitioned::Mood::kGrows : Partitioned::Mood::kShrinks;
     Rows rows;
     {
+      // Beside it everything moves about.
+      ChanceMover mover(2, GetParam());
+      std::optional<SparseWalk> walk;
       PartitionSnapshot snapshot(live.keys, kPartition, number, rows);
       while (snapshot.Step(live.Below(60'000))) {
+        if (!walk) walk.emplace(live.keys, mover);
+        if (!walk->Step()) walk.reset();
         for (size_t left = live.Below(60); left > 0; --left) {
           live.Step();
           if (live.Below(10) == 0) live.keys.FreeDoomed();
