@@ -12,7 +12,10 @@ namespace holdfast {
 namespace {
 
 // What one turn's sweep may take, so that no turn stalls behind a wave of deadlines.
-constexpr size_t kSweepRecordsPerTurn = size_t{2} * kSweepMax;  // keys, holds, refs
+constexpr size_t kSweepRecordsPerTurn = size_t{2} * kSweepMax;  // holds, refs
+// A key costs as much as so many of those, which share their SKU's cache lines: every line of a
+// key's is missed, in the wheel, in its segment and in its block.
+constexpr size_t kRecordsPerKey = 16;
 constexpr size_t kSweepStep = 16;
 
 // What a batch's buffer keeps between turns.
@@ -418,7 +421,7 @@ void Shard::SweepDue() {
         [&](const KeyPlace& place) {
           if (BatchIsFull() || locks_.Held(place.slot)) return;  // it comes again
           Expire(place);
-          ++records;
+          records += kRecordsPerKey;
         },
         [&](const KeyPlace& place, Item& item) {
           if (BatchIsFull() || locks_.Held(place.slot)) return;
