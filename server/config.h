@@ -66,6 +66,14 @@ struct Config {
   std::string logfile;    // empty: standard output
   LogLevel loglevel = LogLevel::kNotice;
 
+  // Defragmentation
+  bool activedefrag = true;
+  int64_t active_defrag_ignore_bytes = 100 * kMiB;
+  int64_t active_defrag_threshold_lower = 10;   // percent of what is allocated
+  int64_t active_defrag_threshold_upper = 100;  // likewise
+  int64_t active_defrag_cycle_min = 1;          // percent of a shard's time
+  int64_t active_defrag_cycle_max = 25;         // likewise
+
   // Data on disk
   std::string dir = ".";
   bool appendonly = true;

@@ -44,6 +44,7 @@ constexpr ChoiceField Always(std::span<const std::string_view, 1> word) {
 constexpr std::string_view kNetwork = "Network";
 constexpr std::string_view kClients = "Clients";
 constexpr std::string_view kGeneral = "General";
+constexpr std::string_view kDefrag = "Defragmentation";
 constexpr std::string_view kDisk = "Data on disk";
 constexpr std::string_view kReplication = "Replication";
 constexpr std::string_view kStock = "Stock";
@@ -108,6 +109,24 @@ constexpr Directive kDirectives[] = {
      "File for the server's own messages; empty writes them to standard output."},
     {kGeneral, "loglevel", Choice<&Config::loglevel>(kLogLevels), kRunning, kPlain,
      "The least important messages to write."},
+
+    {kDefrag, "activedefrag", YesNoField{&Config::activedefrag}, kRunning, kPlain,
+     "When much was deleted or has expired, move what is left together, so that memory comes back "
+     "to the system."},
+    {kDefrag, "active-defrag-ignore-bytes",
+     MemoryField{&Config::active_defrag_ignore_bytes, 1, kBytesMax}, kRunning, kPlain,
+     "Free memory between values from which on that is worth while."},
+    {kDefrag, "active-defrag-threshold-lower",
+     IntegerField{&Config::active_defrag_threshold_lower, 0, 1000}, kRunning, kPlain,
+     "The same in percent of the memory in use: both must be reached."},
+    {kDefrag, "active-defrag-threshold-upper",
+     IntegerField{&Config::active_defrag_threshold_upper, 0, 1000}, kRunning, kPlain,
+     "Percent from which on it is done with active-defrag-cycle-max."},
+    {kDefrag, "active-defrag-cycle-min", IntegerField{&Config::active_defrag_cycle_min, 1, 99},
+     kRunning, kPlain,
+     "Percent of each shard's time that it takes at active-defrag-threshold-lower."},
+    {kDefrag, "active-defrag-cycle-max", IntegerField{&Config::active_defrag_cycle_max, 1, 99},
+     kRunning, kPlain, "And at active-defrag-threshold-upper, where it takes the most."},
 
     {kDisk, "dir", TextField{&Config::dir, TextField::Empty::kRefused}, kStart, kPlain,
      "Directory of the data. One server uses it at a time; it is made when its parent exists."},

@@ -17,6 +17,10 @@ struct Advice {
   std::string_view text;
 };
 constexpr Advice kAdvice[] = {
+    {LatencyEvent::kDefrag,
+     "A step of the defragmentation was cut off by something else: it takes a small part of a "
+     "millisecond by itself. Look at the load of the machine, or set active-defrag-cycle-max "
+     "lower."},
     {LatencyEvent::kCommand,
      "Commands over many keys or a large value hold their shard up: SLOWLOG GET names them. Ask "
      "for less at a time (SCAN with a small COUNT, HSCAN for HGETALL)."},

@@ -24,6 +24,7 @@
 namespace holdfast {
 
 enum class LatencyEvent : uint8_t {
+  kDefrag,
   kCommand,
   kFastCommand,
   kLogSync,
@@ -31,8 +32,9 @@ enum class LatencyEvent : uint8_t {
   kSweep,
   kSyncMember
 };
-inline constexpr std::array<std::string_view, 6> kLatencyEventNames = {
-    "command", "fast-command", "log-sync", "snapshot", "sweep", "sync-member"};
+inline constexpr std::array<std::string_view, 7> kLatencyEventNames = {
+    "active-defrag-cycle", "command", "fast-command", "log-sync", "snapshot", "sweep",
+    "sync-member"};
 
 struct LatencySample {
   int64_t unix_s;

@@ -29,7 +29,7 @@ enum class StockVerb : uint8_t { kReserve, kConfirm, kRelease, kExtend, kAmend, 
 inline constexpr int kStockVerbs = 7;
 inline constexpr int kStatusesMax = 16;
 
-struct alignas(64) ShardMetrics {
+struct alignas(64) ShardMetrics {  // tidy: long because it is a list, and no function
   Counter commands_processed;
   Counter connections_received;
   Counter connections_rejected;
@@ -49,6 +49,13 @@ struct alignas(64) ShardMetrics {
   std::array<Counter, kDatabases> keys;         // now
   std::array<Counter, kDatabases> keys_expire;  // now, with a deadline
   Counter memory_bytes;                         // now, of keys, values, holds
+
+  Counter defrag_hits;        // blocks that were moved
+  Counter defrag_misses;      // blocks that lay well
+  Counter defrag_key_hits;    // keys of which some block was moved
+  Counter defrag_key_misses;  // the others
+  Counter defrag_bytes;       // moved
+  Counter defrag_ns;          // that it took
 
   Counter skus;                                                         // now
   std::array<std::array<Counter, kStatusesMax>, kStockVerbs> outcomes;  // by the verb's own status
@@ -79,6 +86,10 @@ struct alignas(64) ShardMetrics {
                              &keyspace_hits,
                              &keyspace_misses,
                              &expired_keys,
+                             &defrag_hits,
+                             &defrag_misses,
+                             &defrag_key_hits,
+                             &defrag_key_misses,
                              &holds_expired,
                              &holds_forgotten,
                              &refs_forgotten,

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "server/allocator.h"
 #include "server/clock.h"
 #include "server/data_dir.h"
 #include "server/loader.h"
@@ -21,6 +22,7 @@
 #include "server/server_log.h"
 #include "server/server_state.h"
 #include "server/serving.h"
+#include "server/slab_mover.h"
 #include "server/version.h"
 #include "server/waker_relay.h"
 #include "storage/backups.h"
@@ -112,7 +114,9 @@ struct Server::Impl {
   std::vector<BoundSocket> listening;
   StopSignals signals;
   std::unique_ptr<ServerClock> clock;
+  std::unique_ptr<SlabMover> mover;
   std::unique_ptr<ServerState> state;
+  std::unique_ptr<DefragWatch> defrag;
   // One for each loop: the log knows these, and not the loops, which may be made anew.
   std::vector<std::unique_ptr<WakerRelay>> relays;
   std::unique_ptr<Serving> serving;
@@ -153,6 +157,7 @@ struct Server::Impl {
   int WaitWhileLoading();
   int WaitWhileServing();
   void SnapshotIfDue();
+  void LookAtMemory();
   Status Reload();
   void End();
 };
@@ -167,6 +172,7 @@ Status Server::Open(const StartRequest& request) {
             impl.config.shards);
   for (const std::string& warning : request.warnings) LogWarning("{}", warning);
 
+  PurgeInBackground();
   if (Status status = impl.sockets.Bind(impl.config); !status.ok()) return status;
   HashSeed seed;
   if (Status status = impl.OpenLog(seed); !status.ok()) return status;
@@ -225,6 +231,9 @@ Status Server::Impl::OpenLog(HashSeed& seed) {
   std::string entropy(of_this_run.id.view());
   AppendInt<uint32_t>(entropy, static_cast<uint32_t>(of_this_run.hash_seed.value));
   state->run_id = HexOf(entropy);
+  mover = SlabMover::Make();
+  state->defrag.mover = mover.get();
+  defrag = std::make_unique<DefragWatch>(state->defrag, state->map.shards());
   state->random_seed = of_this_run.hash_seed.value;
   return Status::Ok();
 }
@@ -417,6 +426,7 @@ int Server::Impl::WaitWhileServing() {
   for (;;) {
     if (const int signal = signals.WaitFor(std::chrono::seconds(1)); signal != 0) return signal;
     clock->Steer();
+    LookAtMemory();
     if (!rocks_log) continue;
     rocks_log->NoteTime(clock->Now());
     if (reload_wanted.exchange(false)) {
@@ -427,6 +437,14 @@ int Server::Impl::WaitWhileServing() {
     }
     SnapshotIfDue();
   }
+}
+
+void Server::Impl::LookAtMemory() {
+  PurgeInBackground();
+  if (!mover) return;
+  const SlabFigures figures = ReadSlabs();
+  mover->SetAverages(figures);
+  defrag->Look(figures, ConfigInForce(), state->Sum(&ShardMetrics::defrag_bytes), clock->Now());
 }
 
 // When the log has grown by snapshot-log-bytes: a start would take long to read it, and the disk is
@@ -475,6 +493,7 @@ Status Server::Run() {
 // What was asked is answered; replication goes on meanwhile, for answers may wait for others.
 void Server::Impl::End() {
   StopSnapshots();
+  state->defrag.pass = 0;
   for (const BoundSocket& socket : listening) {
     for (const int descriptor : socket.descriptors) close(descriptor);
   }

@@ -11,6 +11,7 @@
 
 #include "server/client_pause.h"
 #include "server/command_stats.h"
+#include "server/defrag.h"
 #include "server/latency_monitor.h"
 #include "server/load_progress.h"
 #include "server/metrics.h"
@@ -73,6 +74,7 @@ struct ServerState {
   std::atomic<bool> loading{false};
 
   Standing standing;
+  DefragOrders defrag;
 
   std::atomic<uint64_t> last_client_id{0};
   // No hold is due before this instant: the restart grace, counted from the first command that is

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "protocol/words.h"
+#include "server/allocator.h"
 #include "server/commands/process_memory.h"
 #include "server/commands/tables.h"
 #include "server/config.h"
@@ -86,6 +87,26 @@ void WriteClients(const CommandContext& ctx, FieldWriter& field) {
   field("pubsub_clients", ctx.shard.server().Sum(&ShardMetrics::pubsub_clients));
 }
 
+// As MEMORY STATS (server/commands/memory.cc), under INFO's names.
+void WriteAllocator(uint64_t resident, FieldWriter& field) {
+  const AllocatorStats allocator = ReadAllocatorStats();
+  if (!allocator.known) return;
+  const auto pair = [&field](std::string_view name, uint64_t part, uint64_t whole) {
+    const double ratio =
+        static_cast<double>(part) / static_cast<double>(std::max<uint64_t>(1, whole));
+    field(fmt::format("{}_ratio", name), fmt::format("{:.2f}", ratio));
+    field(fmt::format("{}_bytes", name), static_cast<int64_t>(part) - static_cast<int64_t>(whole));
+  };
+  field("allocator_allocated", allocator.allocated);
+  field("allocator_active", allocator.active);
+  field("allocator_resident", allocator.resident);
+  pair("allocator_frag", allocator.active, allocator.allocated);
+  pair("allocator_rss", allocator.resident, allocator.active);
+  pair("rss_overhead", resident, allocator.resident);
+  field("mem_allocator", "jemalloc");
+  pair("mem_fragmentation", resident, allocator.allocated);
+}
+
 void WriteMemory(const CommandContext& ctx, FieldWriter& field) {
   const uint64_t used = ctx.shard.server().Sum(&ShardMetrics::memory_bytes);
   const uint64_t resident = ResidentBytes();
@@ -98,6 +119,8 @@ void WriteMemory(const CommandContext& ctx, FieldWriter& field) {
   field("maxmemory", limit);
   field("maxmemory_human", HumanBytes(limit));
   field("maxmemory_policy", "noeviction");
+  WriteAllocator(resident, field);
+  field("active_defrag_running", ctx.shard.server().defrag.percent.load());
 }
 
 uint64_t TotalKeys(const ServerState& server) {
@@ -157,6 +180,22 @@ void WritePersistence(const CommandContext& ctx, FieldWriter& field) {
   field("loading_eta_seconds", progress.SecondsToGo());
 }
 
+void WriteDefragStats(const CommandContext& ctx, FieldWriter& field) {
+  const ServerState& server = ctx.shard.server();
+  const UnixMs began = server.defrag.began;
+  const int64_t current =
+      began == kNever ? 0 : std::max<int64_t>(0, (ctx.shard.now() - began).count());
+  field("total_active_defrag_time", server.defrag.ms_before + current);
+  field("current_active_defrag_time", current);
+  field("active_defrag_hits", server.Sum(&ShardMetrics::defrag_hits));
+  field("active_defrag_misses", server.Sum(&ShardMetrics::defrag_misses));
+  field("active_defrag_key_hits", server.Sum(&ShardMetrics::defrag_key_hits));
+  field("active_defrag_key_misses", server.Sum(&ShardMetrics::defrag_key_misses));
+  // Ours: what was copied, and what of the shards' time that took.
+  field("active_defrag_bytes", server.Sum(&ShardMetrics::defrag_bytes));
+  field("active_defrag_cpu_ms", server.Sum(&ShardMetrics::defrag_ns) / 1'000'000);
+}
+
 void WriteStats(const CommandContext& ctx, FieldWriter& field) {
   const ServerState& server = ctx.shard.server();
   field("total_connections_received", server.Sum(&ShardMetrics::connections_received));
@@ -172,6 +211,7 @@ void WriteStats(const CommandContext& ctx, FieldWriter& field) {
   field("pubsub_patterns", server.patterns.distinct());
   field("total_error_replies", server.Sum(&ShardMetrics::error_replies));
   field("protocol_errors", server.Sum(&ShardMetrics::protocol_errors));
+  WriteDefragStats(ctx, field);
 }
 
 void WriteCpu(const CommandContext&, FieldWriter& field) {

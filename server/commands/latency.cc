@@ -137,7 +137,8 @@ constexpr CommandSpec kLatencyCommands[] = {
     ClientRow("server", "LATENCY|LATEST", CmdLatencyLatest, 2, kFlags, "",
               "Each event's last sample and its longest."),
     ClientRow("server", "LATENCY|HISTORY", CmdLatencyHistory, 3, kFlags, "event",
-              "Samples of command, fast-command, log-sync, snapshot, sweep or sync-member: Unix "
+              "Samples of active-defrag-cycle, command, fast-command, log-sync, snapshot, sweep or "
+              "sync-member: Unix "
               "seconds, ms."),
     ClientRow("server", "LATENCY|RESET", CmdLatencyReset, -2, kFlags, "[event [event ...]]",
               "Forget the samples of some events, or of all."),

@@ -45,6 +45,7 @@ Router::Router(Shard& shard, Post& post)
       observers_(*this, shard),
       channels_(*this, shard),
       snapshot_walk_(*this, shard),
+      defrag_walk_(shard),
       late_replies_(*this),
       outboxes_(static_cast<size_t>(shard.server().map.shards())) {}
 
@@ -440,6 +441,7 @@ void Router::Work() {
   if (retry_) RetryVisits();
   shard_.Sweep();
   snapshot_walk_.Work();
+  defrag_walk_.Work();
   late_replies_.Work();
   channels_.Work();
 }

@@ -25,6 +25,7 @@
 #include "server/command.h"
 #include "server/shard/channels.h"
 #include "server/shard/client.h"
+#include "server/shard/defrag_walk.h"
 #include "server/shard/group_part.h"
 #include "server/shard/groups.h"
 #include "server/shard/late_replies.h"
@@ -88,7 +89,7 @@ class Router {
   // More to do without waiting for anything.
   bool HasWork() const {
     return retry_ || !to_self_.empty() || !inbox_.empty() || shard_.HasWork() ||
-           snapshot_walk_.HasWork() || channels_.HasWork();
+           snapshot_walk_.HasWork() || defrag_walk_.HasWork() || channels_.HasWork();
   }
 
   void EndTurn();
@@ -158,6 +159,7 @@ class Router {
   Observers observers_;
   Channels channels_;
   SnapshotWalk snapshot_walk_;
+  DefragWalk defrag_walk_;
   LateReplies late_replies_;
   absl::flat_hash_map<uint64_t, Client*> clients_;
   std::vector<Client*> dirty_;

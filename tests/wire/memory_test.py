@@ -47,6 +47,48 @@ class Memory(WireTest):
         self.assertError("ERR unknown subcommand 'FROB'. Try MEMORY HELP.", "MEMORY", "FROB")
 
 
+class MemoryThatComesBack(WireTest):
+    flags = ("--shards", "2", "--appendonly", "no", "--active-defrag-ignore-bytes", "1mb",
+             "--active-defrag-cycle-max", "75", "--activedefrag", "no")
+    KEYS = 60_000
+
+    def info(self):
+        text = self.call("INFO", "memory", "stats").decode()
+        return dict(line.split(":", 1) for line in text.split("\r\n") if ":" in line)
+
+    def active(self):
+        """Bytes of the pages that hold something."""
+        return int(self.info()["allocator_active"])
+
+    def test_what_stays_is_moved_together_when_most_has_gone(self):
+        if "allocator_active" not in self.info():
+            self.skipTest("a sanitizer's allocator tells nothing")
+        empty = self.active()
+        keys = [self.key("%d" % (i * 0x9E3779B1 % 2**32)) for i in range(self.KEYS)]
+        for first in range(0, self.KEYS, 1000):
+            self.client.pipeline(*(("SET", key, "%-256s" % key) if i % 10 else ("HSET", key, "f", "%-256s" % key)
+                                   for i, key in enumerate(keys[first:first + 1000])))
+        full = self.active()
+        gone = [key for i, key in enumerate(keys) if i % 4]
+        for first in range(0, len(gone), 1000):
+            self.call("UNLINK", *gone[first:first + 1000])
+        stays = keys[::4]
+        self.assertGreater(self.active() - empty, (full - empty) * 0.9)
+        self.assertEqual(self.info()["active_defrag_running"], "0")
+        self.call("CONFIG", "SET", "activedefrag", "yes")
+        eventually(lambda: self.active() - empty < (full - empty) * 0.4, seconds=15)
+        info = self.info()
+        self.assertGreater(int(info["active_defrag_hits"]), len(stays) // 2)
+        self.assertGreater(int(info["active_defrag_key_hits"]), len(stays) // 2)
+        self.assertGreater(int(info["active_defrag_bytes"]), 256 * len(stays) // 2)
+        self.assertGreater(int(info["total_active_defrag_time"]), 0)
+        for i, key in enumerate(keys):
+            if i % 4 == 0 and i % 97 == 0:
+                value = self.call("GET", key) if i % 10 else self.call("HGET", key, "f")
+                self.assertEqual(value, b"%-256s" % key.encode())
+        eventually(lambda: self.info()["active_defrag_running"] == "0", seconds=10)
+
+
 class Functions(WireTest):
     flags = ("--shards", "2", "--appendonly", "no")
 
