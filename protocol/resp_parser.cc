@@ -89,7 +89,7 @@ size_t RequestBytesMax(const ParserLimits& limits) {
 
 RespParser::Result RespParser::Parse(std::string_view input, const ParserLimits& limits,
                                      Words& words) {
-  if (!error_.empty()) return {State::kMalformed, 0};
+  if (malformed_) return {State::kMalformed, 0};
   // Nothing below reads in front of at_: a caller that lost bytes waits for ever, but reads no
   // others.
   if (input.empty() || input.size() < bytes_wanted_)
@@ -111,10 +111,10 @@ RespParser::Result RespParser::ParseInline(std::string_view input, const ParserL
   const auto lf_at = static_cast<size_t>(static_cast<const char*>(lf) - input.data());
   std::string_view line = input.substr(0, lf_at);
   if (line.ends_with('\r')) line.remove_suffix(1);
-  if (unquoted_.capacity() > kUnquotedBytesKept) std::string().swap(unquoted_);
-  unquoted_.clear();
+  if (text_.capacity() > kUnquotedBytesKept) std::string().swap(text_);
+  text_.clear();
   const size_t first = words.size();
-  switch (SplitInlineWords(line, limits.words_max, unquoted_, words)) {
+  switch (SplitInlineWords(line, limits.words_max, text_, words)) {
     case InlineSplit::kUnbalancedQuotes:
       words.resize(first);
       return Malformed("unbalanced quotes in request");
@@ -140,7 +140,7 @@ bool RespParser::ParseCount(std::string_view input, const ParserLimits& limits, 
   if (const PlainLength plain = ReadPlainLength(input, 0);
       plain.value > 0 && plain.value <= limits.words_max) [[likely]] {
     at_ = plain.end;
-    words_left_ = plain.value;
+    words_left_ = static_cast<uint32_t>(plain.value);
     return true;
   }
   const LengthLine line = ReadLengthLine(input, 0);
@@ -157,7 +157,7 @@ bool RespParser::ParseCount(std::string_view input, const ParserLimits& limits, 
                                             : "unauthenticated multibulk length");
   } else {
     at_ = line.end;
-    words_left_ = count;
+    words_left_ = static_cast<uint32_t>(count);
     return true;
   }
   return false;
@@ -169,7 +169,7 @@ RespParser::Result RespParser::ParseWords(std::string_view input, const ParserLi
   const size_t word_bytes_max = limits.word_bytes_max;
   const size_t bytes_max = std::min(RequestBytesMax(limits), input.size());
   size_t at = at_;
-  for (size_t left = words_left_; left > 0; --left) {
+  for (uint32_t left = words_left_; left > 0; --left) {
     const std::string_view word = WholeWord(input, at, word_bytes_max, bytes_max);
     if (word.data() == nullptr) {
       at_ = at;
@@ -230,7 +230,7 @@ void RespParser::Rewind() {
   at_ = 0;
   bytes_wanted_ = 0;
   words_left_ = 0;
-  error_.clear();
+  malformed_ = false;
 }
 
 RespParser::Result RespParser::Complete(size_t consumed) {
@@ -246,7 +246,8 @@ RespParser::Result RespParser::NeedMore(size_t bytes_wanted) {
 }
 
 RespParser::Result RespParser::Malformed(std::string_view what) {
-  error_.assign("Protocol error: ").append(what);
+  text_.assign("Protocol error: ").append(what);
+  malformed_ = true;
   ForgetSlices();
   return {State::kMalformed, 0};
 }

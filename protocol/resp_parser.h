@@ -76,7 +76,7 @@ class RespParser {
 
   // After kMalformed: Redis' text without "-ERR ". May hold any byte the client sent; the writer
   // cleans it.
-  std::string_view error() const { return error_; }
+  std::string_view error() const { return malformed_ ? text_ : std::string_view(); }
 
   // After kNeedMore: this many bytes of the request, from its first, are known to be needed. A
   // claim of the client's: a reader may aim at it, but must not allocate it ahead of the data.
@@ -102,12 +102,12 @@ class RespParser {
   Result Malformed(std::string_view what);
 
   std::vector<Slice> slices_;  // words of a multibulk request that is cut
-  std::string unquoted_;       // inline words that lost their quotes
-  std::string error_;
-  size_t at_ =
-      0;  // multibulk: where the next word starts, 0 before the count; inline: no LF before it
+  std::string text_;           // inline words that lost their quotes; or the error
+  // Multibulk: where the next word starts, 0 before the count. Inline: no LF before it.
+  size_t at_ = 0;
   size_t bytes_wanted_ = 0;
-  size_t words_left_ = 0;
+  uint32_t words_left_ = 0;
+  bool malformed_ = false;
 };
 
 }  // namespace holdfast

@@ -49,9 +49,10 @@ std::string DescribeClient(const Client& client, UnixMs now) {
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub=0 "
       "multi={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={} "
       "tot-mem={} events=r cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}\n",
-      client.id, client.address, client.local_address, client.descriptor, client.names().name,
-      SecondsBetween(client.connected_at, now), SecondsBetween(client.last_seen, now),
-      FlagsOf(client), client.db, listens != nullptr ? listens->channels.size() : 0,
+      client.id, client.address, client.sink->LocalAddress(), client.descriptor,
+      client.names().name, SecondsBetween(client.connected_at, now),
+      SecondsBetween(client.last_seen, now), FlagsOf(client), client.db,
+      listens != nullptr ? listens->channels.size() : 0,
       listens != nullptr ? listens->patterns.size() : 0,
       client.transaction != nullptr ? static_cast<int64_t>(client.transaction->commands) : -1,
       client.query_bytes, client.replies.awaited(), client.replies.bytes(), memory,
@@ -164,7 +165,7 @@ struct KillFilter {
     if (skip_me && client.id == asking) return false;
     if (!IsOfType(client, type) || (id && *id != client.id)) return false;
     if (address && *address != client.address) return false;
-    return !local_address || *local_address == client.local_address;
+    return !local_address || *local_address == client.sink->LocalAddress();
   }
 };
 

@@ -73,7 +73,7 @@ ParserLimits LimitsOf(const Client& client, const Config& config) {
 }  // namespace
 
 Connection::Connection(EventLoop& loop, bool unix_socket)
-    : loop_(loop), handle_(), unix_socket_(unix_socket) {
+    : unix_socket_(unix_socket), loop_(loop), handle_() {
   client_.sink = this;
   const int error = unix_socket ? uv_pipe_init(loop.uv(), &handle_.pipe, 0)
                                 : uv_tcp_init(loop.uv(), &handle_.tcp);
@@ -103,16 +103,12 @@ bool Connection::Introduce() {
   client_.local = true;
   client_.unix_socket = unix_socket_;
   if (unix_socket_) {
-    client_.address = client_.local_address = config.unixsocket + ":0";
+    client_.address = config.unixsocket + ":0";
   } else {
     sockaddr_storage peer{};
-    sockaddr_storage own{};
     int size = sizeof peer;
     uv_tcp_getpeername(&handle_.tcp, reinterpret_cast<sockaddr*>(&peer), &size);
-    size = sizeof own;
-    uv_tcp_getsockname(&handle_.tcp, reinterpret_cast<sockaddr*>(&own), &size);
     client_.address = AddressText(peer);
-    client_.local_address = AddressText(own);
     client_.local = IsLoopback(peer);
     uv_tcp_nodelay(&handle_.tcp, 1);
     if (config.tcp_keepalive.count() > 0) {
@@ -274,6 +270,14 @@ bool Connection::Postpone(const Request& request) {
   client_.postponed = true;
   loop_.NotePostponed(paused);
   return true;
+}
+
+std::string Connection::LocalAddress() const {
+  if (unix_socket_) return client_.address;
+  sockaddr_storage own{};
+  int size = sizeof own;
+  uv_tcp_getsockname(&handle_.tcp, reinterpret_cast<sockaddr*>(&own), &size);
+  return AddressText(own);
 }
 
 int Connection::OnDetach() {

@@ -58,6 +58,8 @@ class ClientSink {
   // CLIENT KILL. May come from within a command of this very client: it must not be freed before
   // control is back in the loop.
   virtual void OnKill() = 0;
+  // Ours, "127.0.0.1:6379".
+  virtual std::string LocalAddress() const { return {}; }
   // It is another node: a descriptor of the same socket, and this connection ends when the turn
   // does. -1: there is no such socket.
   virtual int OnDetach() { return -1; }
@@ -72,6 +74,7 @@ struct Client {
   DbIndex db = 0;
   bool authenticated = false;
   bool close_after_replies = false;  // QUIT, a protocol error: nothing more is read
+  int descriptor = -1;               // for CLIENT LIST only
   std::unique_ptr<Gather> gather;    // a barrier: nothing is dispatched until it is whole
   std::unique_ptr<Transaction> transaction;
   std::vector<Slot> watched;  // of its WATCHed keys, in no order; what they are: Watches
@@ -94,8 +97,6 @@ struct Client {
 
   std::unique_ptr<ClientNames> given_names;  // null: none
   std::string address;                       // peer, "127.0.0.1:50000"
-  std::string local_address;                 // ours
-  int descriptor = -1;                       // for CLIENT LIST only
   UnixMs connected_at{};
   UnixMs last_seen{};
   const CommandSpec* last_command = nullptr;
