@@ -59,10 +59,13 @@ bool SparseWalk::Gather() {
 }
 
 void SparseWalk::MoveSegment(Keyspace::Keys& keys) {
-  const auto blocks = keys.BlocksOf(place_.hash);
-  if (blocks[0] == nullptr && blocks[1] == nullptr) return;
+  std::array<const void*, 2> blocks{};
+  size_t count = 0;
+  for (const void* const block : keys.BlocksOf(place_.hash)) {
+    if (block != nullptr) blocks[count++] = block;
+  }
   std::array<uint8_t, blocks.size()> sparse{};
-  mover_.FindSparse(blocks, sparse);
+  if (count > 0) mover_.FindSparse({blocks.data(), count}, {sparse.data(), count});
   if (sparse[0] == 0 && sparse[1] == 0 && !keys.IsLoose(place_.hash)) return;
   const size_t bytes_before = keys.MemoryBytes();
   old_segments_.push_back(keys.Remake(place_.hash));

@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 
+#include "storage/base/invariant.h"
 #include "storage/core/block_mover.h"
 
 namespace holdfast {
@@ -20,7 +21,8 @@ class ChanceMover final : public BlockMover {
     asked += blocks.size();
     largest_step = std::max(largest_step, blocks.size());
     for (size_t i = 0; i < blocks.size(); ++i) {
-      if (blocks[i] != nullptr) CheckIsThere(blocks[i]);
+      Invariant(blocks[i] != nullptr);
+      CheckIsThere(blocks[i]);
       sparse[i] = static_cast<uint8_t>(one_in != 0 && random_() % one_in == 0);
     }
   }
