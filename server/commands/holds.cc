@@ -2,8 +2,9 @@
 #include "storage/core/holds.h"
 
 #include <algorithm>
-#include <charconv>
 #include <initializer_list>
+
+#include <fmt/format.h>
 
 #include "server/commands/keys.h"
 #include "server/commands/stock_arguments.h"
@@ -65,7 +66,8 @@ class Row {
     if (value >= 0 && value <= 9) {
       Put({static_cast<char>('0' + value)});
     } else {
-      end_ = std::to_chars(end_, end_ + kDigitsMax, value).ptr;
+      const fmt::format_int digits(value);
+      end_ = std::copy(digits.data(), digits.data() + digits.size(), end_);
     }
     Put({'\r', '\n'});
     return *this;

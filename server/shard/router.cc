@@ -109,17 +109,26 @@ void Router::Prefetch(const Client& client, std::span<const Request> requests) c
   if (shard_.loading()) return;
   const Keyspace& keyspace = shard_.keyspace();
   absl::InlinedVector<KeyPlace, kAheadMax> places;
-  absl::InlinedVector<Keyspace::RecordsAhead, kAheadMax> records;
-  for (const auto& [words, command, key] : requests) {
+  absl::InlinedVector<size_t, kAheadMax> of_stock;  // of the places' requests
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const auto& [words, command, key] = requests[i];
     if (!key || shard_.server().map.OwnerOf(key->slot) != shard_.id()) continue;
     places.push_back({{client.db, key->slot, KeyWord(*command, words, 0)}, key->hash});
-    if (command->ahead == nullptr || client.db != kStockDb || !ArityFits(*command, words.size()))
-      continue;
-    const RecordWords ahead = command->ahead(words);
-    records.push_back({.sku = places.back(), .hold_id = ahead.hold_id, .buyer = ahead.buyer});
+    if (command->ahead != nullptr && ArityFits(*command, words.size())) of_stock.push_back(i);
   }
   if (places.size() > 1) keyspace.Prefetch(places);
-  if (records.size() > 1) keyspace.PrefetchRecords(records);
+  if (of_stock.size() <= 1 || client.db != kStockDb) return;
+  absl::InlinedVector<Keyspace::RecordsAhead, kAheadMax> records;
+  Keyspace::ItemsAhead items(keyspace);
+  for (const size_t i : of_stock) {
+    const auto& [words, command, key] = requests[i];
+    const KeyPlace sku{{client.db, key->slot, KeyWord(*command, words, 0)}, key->hash};
+    const Item* const item = items.Find(sku);
+    if (item == nullptr) continue;
+    const RecordWords ahead = command->ahead(words);
+    records.push_back({.item = item, .hold_id = ahead.hold_id, .buyer = ahead.buyer});
+  }
+  Keyspace::PrefetchRecords(records);
 }
 
 void Router::Execute(Client& client, const Request& request) {

@@ -102,34 +102,36 @@ void Keyspace::PrefetchFor(std::span<const MutationView> mutations) const {
   }
   Prefetch(places);
   absl::InlinedVector<RecordsAhead, kAheadMax> records;
+  ItemsAhead items(*this);
   for (const MutationView& mutation : mutations) {
     const HoldAndBuyer words = HoldOf(mutation);
     if (words.hold_id.empty() || !Owns(mutation.place.slot) || mutation.place.db != kStockDb)
       continue;
-    records.push_back({.sku = At(mutation.place), .hold_id = words.hold_id, .buyer = words.buyer});
+    if (const Item* const item = items.Find(At(mutation.place)))
+      records.push_back({.item = item, .hold_id = words.hold_id, .buyer = words.buyer});
   }
   PrefetchRecords(records);
 }
 
-void Keyspace::PrefetchRecords(std::span<const RecordsAhead> records) const {
+const Item* Keyspace::ItemsAhead::Find(const KeyPlace& place) {
+  if (last_.hash != place.hash || last_.key != place.key) {
+    const Entry* const entry = keyspace_.Find(place);
+    const bool is_sku = entry != nullptr && entry->type() == KeyType::kStock;
+    item_ = is_sku && entry->item().IsWorthPrefetching() ? &entry->item() : nullptr;
+    last_ = place;
+  }
+  return item_;
+}
+
+void Keyspace::PrefetchRecords(std::span<const RecordsAhead> records) {
   struct Change {
     const Item* item;
     Item::ChangeAhead ahead;
     Item::Candidates candidates{};
   };
   absl::InlinedVector<Change, 2 * kAheadMax> changes;
-  const KeyPlace* last = nullptr;
-  const Item* item = nullptr;
-  for (const auto& [sku, hold_id, buyer] : records) {
-    // A burst is about one SKU.
-    if (last == nullptr || last->hash != sku.hash || last->key != sku.key) {
-      const Entry* const entry = Find(sku);
-      item = entry != nullptr && entry->type() == KeyType::kStock ? &entry->item() : nullptr;
-    }
-    last = &sku;
-    if (item != nullptr && item->IsWorthPrefetching())
-      changes.push_back({.item = item, .ahead = item->Ahead(hold_id, buyer)});
-  }
+  for (const auto& [item, hold_id, buyer] : records)
+    changes.push_back({.item = item, .ahead = item->Ahead(hold_id, buyer)});
   for (const Change& change : changes) change.item->PrefetchSegments(change.ahead);
   for (const Change& change : changes) change.item->PrefetchPlaces(change.ahead);
   for (Change& change : changes) change.candidates = change.item->PrefetchCandidates(change.ahead);

@@ -83,11 +83,23 @@ class Keyspace {
   void Prefetch(std::span<const KeyPlace> places) const;
   // The same, behind that, for the records of SKUs: a hold, and its buyer's use (empty: none).
   struct RecordsAhead {
-    KeyPlace sku;
+    const Item* item;
     std::string_view hold_id;
     std::string_view buyer;
   };
-  void PrefetchRecords(std::span<const RecordsAhead> records) const;
+  static void PrefetchRecords(std::span<const RecordsAhead> records);
+  // Whose records those are, for one look-up after the other.
+  class ItemsAhead {
+   public:
+    explicit ItemsAhead(const Keyspace& keyspace) : keyspace_(keyspace) {}
+    // Null if it is no SKU, or one that is too small to be worth it.
+    const Item* Find(const KeyPlace& place);
+
+   private:
+    const Keyspace& keyspace_;
+    KeyPlace last_{};  // a burst is about one SKU
+    const Item* item_ = nullptr;
+  };
   // The same for what ApplyView will read, hostile bytes or not.
   static constexpr size_t kAheadMax = 16;
   // Requires: at most kAheadMax.
