@@ -53,15 +53,15 @@ constexpr bool IsRefusal(ReserveStatus status) {
 static_assert(static_cast<int>(ReserveStatus::kClosed) < kStatusesMax);
 
 // An array of a status and numbers, written in one piece: a sale's answers are these.
-class Row {
+class StockAnswer {
  public:
-  Row(size_t elements, std::string_view status) {
+  StockAnswer(size_t elements, std::string_view status) {
     Put({'*', static_cast<char>('0' + elements), '\r', '\n', '+'});
     Invariant(status.size() <= kStatusMax);
     end_ = std::copy(status.begin(), status.end(), end_);
     Put({'\r', '\n'});
   }
-  Row& Number(int64_t value) {
+  StockAnswer& Number(int64_t value) {
     Put({':'});
     if (value >= 0 && value <= 9) {
       Put({static_cast<char>('0' + value)});
@@ -108,9 +108,9 @@ void ReplyTo(CommandContext& ctx, Args args, StockVerb verb, const ReserveOutcom
   const std::string_view word = WordOf(outcome.status);
   if (word.empty()) return ReplyMisuse(ctx, args, outcome.status);
   CountOutcome(ctx, verb, outcome.status);
-  Row row(4, word);
-  row.Number(outcome.units).Number(ToUnixMs(outcome.ms)).Number(outcome.n);
-  ctx.reply.Raw(row.bytes());
+  StockAnswer answer(4, word);
+  answer.Number(outcome.units).Number(ToUnixMs(outcome.ms)).Number(outcome.n);
+  ctx.reply.Raw(answer.bytes());
 }
 
 void CmdReserve(CommandContext& ctx, Args args) {
@@ -157,7 +157,7 @@ void CmdAmend(CommandContext& ctx, Args args) {
 // ---- CONFIRM, RELEASE, EXTEND ----
 
 void ReplyState(CommandContext& ctx, std::string_view state, int64_t n) {
-  ctx.reply.Raw(Row(2, state).Number(n).bytes());
+  ctx.reply.Raw(StockAnswer(2, state).Number(n).bytes());
 }
 
 void ReplyTo(CommandContext& ctx, Args args, const ConfirmOutcome& outcome) {
