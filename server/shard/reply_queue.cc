@@ -1,7 +1,6 @@
 #include "server/shard/reply_queue.h"
 
 #include <algorithm>
-#include <ranges>
 #include <span>
 
 #include "storage/base/invariant.h"
@@ -119,12 +118,13 @@ bool ReplyQueue::MayAwaitMore() const {
 
 Index ReplyQueue::Resolve(const AckGate& gate) {
   Index last = 0;
-  for (Segment& segment : segments_.view() | std::views::reverse) {
-    if (segment.state == Segment::State::kStamped) {
-      segment.gate = gate.IndexOf(segment.gate);
-      segment.state = Segment::State::kIndexed;
+  const std::span<Segment> segments = segments_.view();
+  for (auto at = segments.rbegin(); at != segments.rend(); ++at) {
+    if (at->state == Segment::State::kStamped) {
+      at->gate = gate.IndexOf(at->gate);
+      at->state = Segment::State::kIndexed;
     }
-    if (segment.state == Segment::State::kIndexed) last = std::max(last, segment.gate);
+    if (at->state == Segment::State::kIndexed) last = std::max(last, at->gate);
   }
   return last;
 }
