@@ -2,16 +2,7 @@
 
 #include <cstdio>
 
-// jemalloc's functions, null without it: the allocator is chosen where the program is linked, and
-// whoever links this file without one (a test) must not need it.
-// NOLINTBEGIN(readability-identifier-naming): they are called so.
-extern "C" {
-__attribute__((weak)) int mallctl(const char* name, void* old_value, size_t* old_size,
-                                  void* new_value, size_t new_size);
-__attribute__((weak)) void malloc_stats_print(void (*write)(void* target, const char* text),
-                                              void* target, const char* options);
-}
-// NOLINTEND(readability-identifier-naming)
+#include "server/jemalloc.h"
 
 namespace holdfast {
 namespace {

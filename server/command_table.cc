@@ -22,7 +22,7 @@ uint64_t Fold(const char* bytes, size_t size) {
   return word | 0x2020202020202020;
 }
 
-// Of a name's length, first and last eight bytes: names that share all of these do not exist.
+// Of a name's length, first and last eight bytes; names that share all of these share a place.
 size_t HashName(std::string_view name) {
   const size_t size = name.size();
   uint64_t first = 0;

@@ -2,20 +2,8 @@
 
 #include <algorithm>
 
+#include "server/jemalloc.h"
 #include "storage/base/invariant.h"
-
-// jemalloc's functions, null without it (server/allocator.cc).
-// NOLINTBEGIN(readability-identifier-naming): they are called so.
-extern "C" {
-__attribute__((weak)) int mallctl(const char* name, void* old_value, size_t* old_size,
-                                  void* new_value, size_t new_size);
-__attribute__((weak)) int mallctlnametomib(const char* name, size_t* mib, size_t* length);
-__attribute__((weak)) int mallctlbymib(const size_t* mib, size_t length, void* old_value,
-                                       size_t* old_size, void* new_value, size_t new_size);
-__attribute__((weak)) void* mallocx(size_t bytes, int flags);
-__attribute__((weak)) void sdallocx(void* block, size_t bytes, int flags);
-}
-// NOLINTEND(readability-identifier-naming)
 
 namespace holdfast {
 namespace {

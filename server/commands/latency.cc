@@ -138,8 +138,7 @@ constexpr CommandSpec kLatencyCommands[] = {
               "Each event's last sample and its longest."),
     ClientRow("server", "LATENCY|HISTORY", CmdLatencyHistory, 3, kFlags, "event",
               "Samples of active-defrag-cycle, command, fast-command, log-sync, snapshot, sweep or "
-              "sync-member: Unix "
-              "seconds, ms."),
+              "sync-member: Unix seconds, ms."),
     ClientRow("server", "LATENCY|RESET", CmdLatencyReset, -2, kFlags, "[event [event ...]]",
               "Forget the samples of some events, or of all."),
     ClientRow("server", "LATENCY|GRAPH", CmdLatencyGraph, 3, kFlags, "event",

@@ -16,8 +16,7 @@ class BlockMover {
  public:
   virtual ~BlockMover() = default;
   // Says of each block whether it had better lie elsewhere: 1, or 0. An address may point anywhere
-  // into its block. Requires: as many answers as blocks, and no null among
-  // them.
+  // into its block. Requires: as many answers as blocks, no null among these.
   virtual void FindSparse(std::span<const void* const> blocks, std::span<uint8_t> sparse) = 0;
   // A block where much is in use already. Freed as one of operator new is.
   virtual void* Allocate(size_t bytes) = 0;
