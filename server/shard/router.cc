@@ -330,6 +330,7 @@ Router::Outcome Router::RunToEnd(const RequestHeader& request, Client* client, A
   for (;;) {
     const Outcome outcome = Run(request, client, words, out);
     if (!outcome.parked) return outcome;
+    shard_.RenewSettling();
   }
 }
 

@@ -12,6 +12,10 @@ namespace {
 // the next.
 constexpr size_t kAnsweredBytesPerTurn = size_t{1} << 20;
 
+// Those that waited and may go in are tried in one turn: a thousand buyers of one SKU may have
+// waited for its sweep, and each costs a write, too.
+constexpr int kTriesPerTurn = 64;
+
 // What is kept of a reply's memory for the next one.
 constexpr size_t kScratchBytesKept = size_t{1} << 20;
 
@@ -165,11 +169,12 @@ void Router::RetryVisits() {
   SlotLocks& locks = shard_.locks();
   std::vector<SlotLocks::VisitId> behind_sweeps;
   std::vector<std::string_view> words;
+  int tries = kTriesPerTurn;
   for (bool moved = true; moved;) {
     moved = false;
     for (const SlotLocks::VisitId id : locks.Ready()) {
       if (std::ranges::find(behind_sweeps, id) != behind_sweeps.end()) continue;
-      if (shard_.BatchIsFull() || answered_bytes_ >= kAnsweredBytesPerTurn) {
+      if (shard_.BatchIsFull() || answered_bytes_ >= kAnsweredBytesPerTurn || tries-- == 0) {
         retry_ = true;
         return;
       }

@@ -11,12 +11,15 @@
 namespace holdfast {
 namespace {
 
-// What one turn's sweep may take, so that no turn stalls behind a wave of deadlines.
-constexpr size_t kSweepRecordsPerTurn = size_t{2} * kSweepMax;  // holds, refs
-// A key costs as much as so many of those, which share their SKU's cache lines: every line of a
-// key's is missed, in the wheel, in its segment and in its block.
-constexpr size_t kRecordsPerKey = 16;
-constexpr size_t kSweepStep = 16;
+// What one turn may end of what is due (keys, holds, refs), so that none stalls behind a wave of
+// deadlines: the sweep so many, and the commands that need a settled SKU as many. Each takes some
+// microseconds where all of it is missed by the caches.
+constexpr uint32_t kRecordsPerTurn = 128;
+static_assert(kRecordsPerTurn <= kSweepMax);
+// Timers that are looked at together. Each of them gets on, if by few records, also where others
+// have taken the turn's.
+constexpr uint32_t kSweepStep = 16;
+constexpr uint32_t kRecordsPerTimer = 4;
 
 // What a batch's buffer keeps between turns.
 constexpr size_t kBatchBytesKept = size_t{256} * 1024;
@@ -40,6 +43,7 @@ Shard::Shard(ShardId id, ServerState& server, HashSeed seed, const Config& confi
                 static_cast<Slot>(server.map.FirstSlot(id + 1) - 1)),
       chance_(server.random_seed + id) {
   SetConfig(config);
+  RenewSettling();
   Publish();  // another one may have been in its place
 }
 
@@ -150,7 +154,7 @@ bool Shard::PrepareStock(CommandContext& ctx) {
   }
   keyspace_.Touch(*entry);
   ctx.item = &entry->item();
-  return follows_ || !Settle(ctx.place, *ctx.item) || !HasDue(*ctx.item, state_now_);
+  return IsSettled(ctx.place, *ctx.item);
 }
 
 // ---- changes
@@ -194,10 +198,9 @@ std::string_view Shard::GrowthRefusal() const {
 // ---- groups
 
 bool Shard::SettleForGroup(std::string_view sku) {
-  if (follows_) return true;
   const KeyPlace place = At(kStockDb, sku);
   Item* const item = keyspace_.FindStock(place);
-  return item == nullptr || !Settle(place, *item) || !HasDue(*item, state_now_);
+  return item == nullptr || IsSettled(place, *item);
 }
 
 void Shard::BeginCapture(Pending& group, Instant granted_at) {
@@ -365,30 +368,39 @@ void Shard::Publish() {
 
 // ---- sweeps
 
-bool Shard::Settle(const KeyPlace& place, Item& item) {
-  if (item.counting()) {
-    CommitItem(place, item, *DecideCountBuyers(item, state_now_));
-    return true;
-  }
-  const auto expired = DecideSettle(item, limits_, state_now_);
-  if (!expired) return false;
-  metrics_.holds_expired.Add(expired->count);
-  CommitItem(place, item, *expired);
-  return true;
+void Shard::RenewSettling() { settles_left_ = kRecordsPerTurn; }
+
+bool Shard::IsSettled(const KeyPlace& place, Item& item) {
+  if (follows_ || !HasDue(item, state_now_)) return true;
+  settles_left_ -= Settle(place, item, settles_left_);
+  return !HasDue(item, state_now_);
 }
 
-bool Shard::Forget(const KeyPlace& place, Item& item) {
-  if (const auto holds = DecideForgetHolds(item, state_now_)) {
+uint32_t Shard::Settle(const KeyPlace& place, Item& item, uint32_t most) {
+  if (most == 0) return 0;
+  if (item.counting()) {
+    CommitItem(place, item, *DecideCountBuyers(item, state_now_, most));
+    return most;
+  }
+  const auto expired = DecideSettle(item, limits_, state_now_, most);
+  if (!expired) return 0;
+  metrics_.holds_expired.Add(expired->count);
+  CommitItem(place, item, *expired);
+  return expired->count;
+}
+
+uint32_t Shard::Forget(const KeyPlace& place, Item& item, uint32_t most) {
+  if (const auto holds = DecideForgetHolds(item, state_now_, most)) {
     metrics_.holds_forgotten.Add(holds->count);
     CommitItem(place, item, *holds);
-    return true;
+    return holds->count;
   }
-  if (const auto refs = DecideForgetRefs(item, state_now_)) {
+  if (const auto refs = DecideForgetRefs(item, state_now_, most)) {
     metrics_.refs_forgotten.Add(refs->count);
     CommitItem(place, item, *refs);
-    return true;
+    return refs->count;
   }
-  return false;
+  return 0;
 }
 
 // A slice. What it gave back is published at once: a full memory may refuse everything else that
@@ -402,6 +414,7 @@ bool Shard::FreeDoomed() {
 
 void Shard::Sweep() {
   if (loading_) return;
+  RenewSettling();
   sweep_unfinished_ = FreeDoomed();
   if (follows_ || !server_.sweeps.load(std::memory_order_relaxed)) return;
   watch_.StartLap();
@@ -414,22 +427,25 @@ void Shard::SweepDue() {
   // by the next sweep that may.
   if (server_.log.Congested() || server_.log.LowOnDisk()) return;
   if (server_.untold_bytes > ServerState::kUntoldBytesMax) return;
-  size_t records = 0;
-  while (records < kSweepRecordsPerTurn) {
+  uint32_t records = 0;
+  while (records < kRecordsPerTurn) {
     const size_t looked_at = keyspace_.CollectDue(
         state_now_.now, kSweepStep,
         [&](const KeyPlace& place) {
           if (BatchIsFull() || locks_.Held(place.slot)) return;  // it comes again
           Expire(place);
-          records += kRecordsPerKey;
+          ++records;
         },
         [&](const KeyPlace& place, Item& item) {
           if (BatchIsFull() || locks_.Held(place.slot)) return;
-          if (Settle(place, item) || Forget(place, item)) records += kSweepMax;
+          const uint32_t most =
+              std::max(kRecordsPerTurn - std::min(records, kRecordsPerTurn), kRecordsPerTimer);
+          const uint32_t settled = Settle(place, item, most);
+          records += settled > 0 ? settled : Forget(place, item, most);
         });
     if (BatchIsFull()) break;
     if (looked_at < kSweepStep) return;
-    records += kSweepStep;  // timers that were only filed anew cost, too
+    ++records;  // timers that were only filed anew cost, too
   }
   sweep_unfinished_ = true;
 }

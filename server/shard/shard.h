@@ -108,8 +108,10 @@ class Shard {
   TurnStamp ReadStamp(const KeyPlace& place, const Entry* entry);
 
   // Fills ctx.item, with nothing due on it (where we follow: as the stream left it). False: too
-  // many holds are due for one command; it must wait while the sweep takes them in slices.
+  // many holds are due for one turn; it must wait while they are taken in slices.
   [[nodiscard]] bool PrepareStock(CommandContext& ctx);
+  // As a new turn does: for whom all slices must be done in this one.
+  void RenewSettling();
 
   // ---- changes
 
@@ -301,11 +303,13 @@ class Shard {
   template <typename F>
   void TouchWatched(const MutationPlace& place, F&& changes);
 
-  // One slice of what a command on the SKU waits for (its due holds, a count of its buyers); one of
-  // its holds or refs to forget. False if there was none.
   bool FreeDoomed();
-  bool Settle(const KeyPlace& place, Item& item);
-  bool Forget(const KeyPlace& place, Item& item);
+  // Whether nothing is due on the SKU; else a slice of it is done first, while the turn has any.
+  bool IsSettled(const KeyPlace& place, Item& item);
+  // A slice of what a command on the SKU waits for (its due holds, a count of its buyers), or of
+  // its holds or refs to forget. How many records it took: 0 if there is nothing to do.
+  uint32_t Settle(const KeyPlace& place, Item& item, uint32_t most);
+  uint32_t Forget(const KeyPlace& place, Item& item, uint32_t most);
   void SweepDue();
 
   const ShardId id_;
@@ -339,6 +343,7 @@ class Shard {
   bool loading_ = false;
   bool follows_ = false;
   bool sweep_unfinished_ = false;
+  uint32_t settles_left_ = 0;  // records that commands may still end in this turn
 };
 
 }  // namespace holdfast

@@ -254,22 +254,22 @@ TEST_F(FollowingTest, AHoldExpiresWhenThePrimarySaysSo) {
 TEST_F(FollowingTest, ACountOfBuyersGoesOnWhenThePrimarySaysSo) {
   const std::string sku = KeyOn(0, "mask");
   Write("STOCK.CREATE " + sku + " 5000");
-  for (int i = 0; i < 2000; ++i)
+  for (int i = 0; i < 400; ++i)
     primary_.Execute(writer_, Words("RESERVE " + sku + " h" + std::to_string(i) + " 1 BUYER ann"));
   PrimaryTurns();
-  primary_.Execute(writer_, Words("STOCK.SET " + sku + " LIMIT 3000"));
+  primary_.Execute(writer_, Words("STOCK.SET " + sku + " LIMIT 1000"));
   primary_.EndTurn(0);
   while (primary_log_.Step()) {
   }
   primary_log_.Sync();
   Ship();
-  EXPECT_EQ(Ask("STOCK.AVAIL " + sku), "*1\r\n:3000\r\n");
+  EXPECT_EQ(Ask("STOCK.AVAIL " + sku), "*1\r\n:4600\r\n");
   PrimaryTurns();
   Ship();
   TakeOver();
   SimClient& client = cluster_.Connect(0);
-  Send(client, "RESERVE " + sku + " x 1001 BUYER ann");
-  EXPECT_TRUE(Settled(client).ends_with("+LIMIT\r\n:0\r\n:0\r\n:1000\r\n"));
+  Send(client, "RESERVE " + sku + " x 601 BUYER ann");
+  EXPECT_TRUE(Settled(client).ends_with("+LIMIT\r\n:0\r\n:0\r\n:600\r\n"));
 }
 
 // ---- what is refused

@@ -211,7 +211,7 @@ TEST_F(RouterTest, MoreDueHoldsThanOneCommandMaySettleMakeItWaitAndNobodyElse) {
   SimClient& other = cluster_.Connect(0);
   const std::string sku = KeyOn(0, "mask");
   Send(client, "STOCK.CREATE " + sku + " 5000");
-  for (int i = 0; i < 3000; ++i)
+  for (int i = 0; i < 400; ++i)
     Send(client, "RESERVE " + sku + " h" + std::to_string(i) + " 1 EX 1");
   Settled(client);
   cluster_.Advance(DurationMs(1001));
@@ -229,29 +229,56 @@ TEST_F(RouterTest, AFirstLimitOverManyHoldsMakesTheNextCommandWaitAndNobodyElse)
   SimClient& other = cluster_.Connect(0);
   const std::string sku = KeyOn(0, "mask");
   Send(client, "STOCK.CREATE " + sku + " 5000");
-  for (int i = 0; i < 3000; ++i)
+  for (int i = 0; i < 400; ++i)
     Send(client, "RESERVE " + sku + " h" + std::to_string(i) + " 1 BUYER ann");
   Settled(client);
-  Send(client, "STOCK.SET " + sku + " LIMIT 3001");
+  Send(client, "STOCK.SET " + sku + " LIMIT 401");
   EXPECT_EQ(Settled(client), "+OK\r\n");
   Send(client, "STOCK.SET " + sku + " LIMIT 0");  // the count goes on all the same
-  Send(client, "STOCK.SET " + sku + " LIMIT 3001");
+  Send(client, "STOCK.SET " + sku + " LIMIT 401");
   Send(client, "RESERVE " + sku + " x 2 BUYER ann");
   EXPECT_TRUE(Settled(client).ends_with("+LIMIT\r\n:0\r\n:0\r\n:1\r\n"));
 
   const uint64_t parked_before = cluster_.shard(0).metrics().parked.Get();
   const std::string next = KeyOn(0, "next");
   Send(client, "STOCK.CREATE " + next + " 5000");
-  for (int i = 0; i < 3000; ++i)
+  for (int i = 0; i < 400; ++i)
     Send(client, "RESERVE " + next + " h" + std::to_string(i) + " 1 BUYER ann");
   Settled(client);
-  Send(client, "STOCK.SET " + next + " LIMIT 3001");
+  Send(client, "STOCK.SET " + next + " LIMIT 401");
   Send(client, "RESERVE " + next + " x 2 BUYER ann");
   Send(other, "PING");
   cluster_.EndTurn(0);
   EXPECT_EQ(other.received, "+PONG\r\n");
   EXPECT_EQ(Settled(client), "+OK\r\n*4\r\n+LIMIT\r\n:0\r\n:0\r\n:1\r\n");
   EXPECT_EQ(cluster_.shard(0).metrics().parked.Get(), parked_before + 1);
+}
+
+TEST_F(RouterTest, AWaveOfHoldsThatEndsIsSettledInShortTurns) {
+  SimClient& client = cluster_.Connect(0);
+  const std::string skus[] = {KeyOn(0, "mask"), KeyOn(0, "next")};
+  for (const std::string& sku : skus) {
+    Send(client, "STOCK.CREATE " + sku + " 5000");
+    for (int i = 0; i < 2000; ++i)
+      Send(client, "RESERVE " + sku + " h" + std::to_string(i) + " 1 EX 1");
+  }
+  Settled(client);
+  cluster_.Advance(DurationMs(1100));
+  std::vector<SimClient*> waiting;
+  for (int i = 0; i < 50; ++i) {  // each of them would take a slice
+    waiting.push_back(&cluster_.Connect(0));
+    Send(*waiting.back(), "STOCK.AVAIL " + skus[i % 2]);
+  }
+  const ShardMetrics& metrics = cluster_.shard(0).metrics();
+  uint64_t expired = 0;
+  for (int turn = 0; expired < 4000; ++turn) {
+    ASSERT_LT(turn, 40);
+    cluster_.Work(0);
+    cluster_.EndTurn(0);
+    const uint64_t before = std::exchange(expired, metrics.holds_expired.Get());
+    EXPECT_LE(expired - before, 400);  // not a thousand for each command, or for each timer
+  }
+  for (SimClient* const each : waiting) EXPECT_EQ(Settled(*each), "*1\r\n:5000\r\n");
 }
 
 TEST_F(RouterTest, TheTimerSettlesHoldsThatNobodyAsksFor) {
@@ -356,7 +383,7 @@ TEST_F(RouterTest, AGroupLocksASkuOnlyWhenNothingIsDueOnIt) {
   const std::string other = KeyOn(1, "mask");
   Send(client, "STOCK.CREATE " + sku + " 5000");
   Send(client, "STOCK.CREATE " + other + " 5");
-  for (int i = 0; i < 3000; ++i)
+  for (int i = 0; i < 400; ++i)
     Send(client, "RESERVE " + sku + " h" + std::to_string(i) + " 1 EX 1");
   Settled(client);
   cluster_.Advance(DurationMs(1001));
@@ -376,7 +403,7 @@ class DueInTransactions : public RouterTest {
     for (std::string* sku : {&one_, &two_}) {
       *sku = KeyOn(0, sku == &one_ ? "one" : "two");
       Send(*client_, "STOCK.CREATE " + *sku + " 5000");
-      for (int i = 0; i < 3000; ++i)
+      for (int i = 0; i < 400; ++i)
         Send(*client_, "RESERVE " + *sku + " h" + std::to_string(i) + " 1 EX 1");
     }
     Settled(*client_);
