@@ -40,49 +40,49 @@ LengthLine ReadLengthLine(std::string_view input, size_t at) {
 bool IsCrlf(const char* at) { return std::memcmp(at, "\r\n", kCrlfBytes) == 0; }
 
 // Nearly every number has one to three digits: those are read at once, unrolled, for this runs for
-// each word of each request. `end` is 0 where ReadLengthLine has to look.
+// each word of each request. `end` is null where ReadLengthLine has to look.
 struct PlainLength {
   size_t value = 0;
-  size_t end = 0;
+  const char* end = nullptr;
 };
-[[gnu::always_inline]] inline PlainLength ReadPlainLength(std::string_view input, size_t at) {
-  constexpr size_t kBytesMax = 6;  // "$999\r\n"
-  if (input.size() - at < kBytesMax) return {};
-  const char* const digits = input.data() + at + 1;
+[[gnu::always_inline]] inline PlainLength ReadPlainLength(const char* marker, const char* end) {
+  constexpr ptrdiff_t kBytesMax = 6;  // "$999\r\n"
+  if (end - marker < kBytesMax) return {};
   const auto digit_at = [&](size_t i) {
-    return static_cast<unsigned>(static_cast<unsigned char>(digits[i])) - unsigned{'0'};
+    return static_cast<unsigned>(static_cast<unsigned char>(marker[i])) - unsigned{'0'};
   };
-  const unsigned first = digit_at(0);
+  const unsigned first = digit_at(1);
   if (first > 9) return {};
-  if (IsCrlf(digits + 1)) return {first, at + 4};
-  const unsigned second = digit_at(1);
+  if (IsCrlf(marker + 2)) return {first, marker + 4};
+  const unsigned second = digit_at(2);
   if (first == 0 || second > 9) return {};
-  if (IsCrlf(digits + 2)) return {first * 10 + second, at + 5};
-  const unsigned third = digit_at(2);
-  if (third > 9 || !IsCrlf(digits + 3)) return {};
-  return {first * 100 + second * 10 + third, at + 6};
+  if (IsCrlf(marker + 3)) return {first * 10 + second, marker + 5};
+  const unsigned third = digit_at(3);
+  if (third > 9 || !IsCrlf(marker + 4)) return {};
+  return {first * 100 + second * 10 + third, marker + 6};
 }
 
 size_t RequestBytesMax(const ParserLimits& limits) {
   return std::min(limits.request_bytes_max, kRequestBytesCeiling);
 }
 
-// The word whose length line is at input[at], if it is whole and as it should be; else a view of
-// nothing, whose data() is null. `bytes_max`: of the request, and of what is there of it.
-[[gnu::always_inline]] inline std::string_view WholeWord(std::string_view input, size_t at,
-                                                         size_t word_bytes_max, size_t bytes_max) {
-  if (at == input.size() || input[at] != '$') return {};
-  PlainLength length = ReadPlainLength(input, at);
-  if (length.end == 0) [[unlikely]] {
-    const LengthLine line = ReadLengthLine(input, at);
-    if (line.state != LengthLine::State::kRead) return {};
-    length = {static_cast<size_t>(line.value), line.end};
+// Moves `at` from a length line behind its word, if that is as it should be and whole before `end`.
+[[gnu::always_inline]] inline bool TakeWord(const char*& at, const char* end, size_t word_bytes_max,
+                                            std::string_view& word) {
+  PlainLength length = ReadPlainLength(at, end);
+  if (length.end == nullptr) [[unlikely]] {
+    if (at >= end) return false;
+    const LengthLine line = ReadLengthLine({at, static_cast<size_t>(end - at)}, 0);
+    length = {static_cast<size_t>(line.value), at + line.end};
+    // A negative one is above any bound.
+    if (line.state != LengthLine::State::kRead || length.value > kRequestBytesCeiling) return false;
   }
-  // A negative one is above any bound.
-  if (length.value > word_bytes_max || length.value > kRequestBytesCeiling) return {};
-  const size_t end = length.end + length.value;
-  if (end + kCrlfBytes > bytes_max || !IsCrlf(input.data() + end)) return {};
-  return {input.data() + length.end, length.value};
+  if (*at != '$' || length.value > word_bytes_max) return false;
+  const auto rest = static_cast<size_t>(end - length.end);
+  if (length.value + kCrlfBytes > rest || !IsCrlf(length.end + length.value)) return false;
+  word = {length.end, length.value};
+  at = length.end + length.value + kCrlfBytes;
+  return true;
 }
 
 }  // namespace
@@ -95,7 +95,15 @@ RespParser::Result RespParser::Parse(std::string_view input, const ParserLimits&
   if (input.empty() || input.size() < bytes_wanted_)
     return NeedMore(std::max<size_t>(1, bytes_wanted_));
   if (input.front() != '*') return ParseInline(input, limits, words);
-  if (Result result{}; at_ == 0 && !ParseCount(input, limits, result)) return result;
+  if (at_ == 0) {
+    const PlainLength count = ReadPlainLength(input.data(), input.data() + input.size());
+    if (count.value > 0 && count.value <= limits.words_max) [[likely]] {
+      at_ = static_cast<size_t>(count.end - input.data());
+      words_left_ = static_cast<uint32_t>(count.value);
+    } else if (Result result{}; !ParseCount(input, limits, result)) {
+      return result;
+    }
+  }
   return ParseWords(input, limits, words);
 }
 
@@ -137,12 +145,6 @@ RespParser::Result RespParser::ParseInline(std::string_view input, const ParserL
 
 bool RespParser::ParseCount(std::string_view input, const ParserLimits& limits, Result& result) {
   using enum LengthLine::State;
-  if (const PlainLength plain = ReadPlainLength(input, 0);
-      plain.value > 0 && plain.value <= limits.words_max) [[likely]] {
-    at_ = plain.end;
-    words_left_ = static_cast<uint32_t>(plain.value);
-    return true;
-  }
   const LengthLine line = ReadLengthLine(input, 0);
   if (line.state == kNeedMore) {
     result = NeedMore(input.size() + 1);
@@ -167,28 +169,27 @@ RespParser::Result RespParser::ParseWords(std::string_view input, const ParserLi
                                           Words& words) {
   const size_t first = words.size();
   const size_t word_bytes_max = limits.word_bytes_max;
-  const size_t bytes_max = std::min(RequestBytesMax(limits), input.size());
-  size_t at = at_;
+  const char* const end = input.data() + std::min(RequestBytesMax(limits), input.size());
+  const char* at = input.data() + at_;
   for (uint32_t left = words_left_; left > 0; --left) {
-    const std::string_view word = WholeWord(input, at, word_bytes_max, bytes_max);
-    if (word.data() == nullptr) {
-      at_ = at;
+    std::string_view word;
+    if (!TakeWord(at, end, word_bytes_max, word)) {
+      at_ = static_cast<size_t>(at - input.data());
       words_left_ = left;
       KeepWords(input, first, words);
       return NoWholeWord(input, limits);
     }
     words.push_back(word);
-    at = static_cast<size_t>(word.data() - input.data()) + word.size() + kCrlfBytes;
   }
   if (!slices_.empty()) {
     KeepWords(input, first, words);
     for (const Slice slice : slices_) words.emplace_back(input.data() + slice.offset, slice.size);
     ForgetSlices();
   }
-  return Complete(at);
+  return Complete(static_cast<size_t>(at - input.data()));
 }
 
-// What WholeWord found missing or wrong at at_.
+// What TakeWord found missing or wrong at at_.
 RespParser::Result RespParser::NoWholeWord(std::string_view input, const ParserLimits& limits) {
   using enum LengthLine::State;
   if (at_ == input.size()) return NeedMore(at_ + 1);

@@ -42,11 +42,6 @@ size_t HashName(std::string_view name) {
   return static_cast<size_t>(hash >> 32);
 }
 
-// Most clients write names as our tables do.
-bool IsName(std::string_view name, std::string_view word) {
-  return word == name || EqualsIgnoreCase(word, name);
-}
-
 }  // namespace
 
 CommandTable::CommandTable(std::span<const std::span<const CommandSpec>> tables) {
@@ -65,13 +60,30 @@ CommandTable::CommandTable(std::span<const std::span<const CommandSpec>> tables)
 size_t CommandTable::Place(std::string_view name) const {
   const size_t mask = buckets_.size() - 1;
   size_t at = HashName(name) & mask;
-  while (buckets_[at].row != nullptr && !IsName(buckets_[at].row->name, name)) at = (at + 1) & mask;
+  while (buckets_[at].row != nullptr && !EqualsIgnoreCase(buckets_[at].row->name, name))
+    at = (at + 1) & mask;
   return at;
 }
 
 const CommandSpec* CommandTable::FindName(std::string_view name) const {
   return name.size() > kNameBytesMax ? nullptr : buckets_[Place(name)].row;
 }
+
+namespace {
+
+// Of a container: a subcommand of it, or itself. Seldom asked, so not within Find.
+[[gnu::noinline]] const CommandSpec* SubcommandOf(const CommandTable& table,
+                                                  const CommandSpec& container, Args words) {
+  if (words[0].size() + 1 + words[1].size() > kNameBytesMax) return &container;
+  std::array<char, kNameBytesMax> name{};
+  char* end = std::copy(words[0].begin(), words[0].end(), name.begin());
+  *end++ = '|';
+  end = std::copy(words[1].begin(), words[1].end(), end);
+  const CommandSpec* sub = table.FindName({name.data(), static_cast<size_t>(end - name.data())});
+  return sub != nullptr ? sub : &container;
+}
+
+}  // namespace
 
 const CommandSpec* CommandTable::Find(Args words) const {
   if (words[0].size() > kNameBytesMax) return nullptr;
@@ -80,13 +92,7 @@ const CommandSpec* CommandTable::Find(Args words) const {
   // "CONFIG|GET" is how a row is called, not what a client sends.
   if (row == nullptr || bucket.is_subcommand) return nullptr;
   if ((row->flags & kContainer) == 0 || words.size() < 2) return row;
-  if (words[0].size() + 1 + words[1].size() > kNameBytesMax) return row;
-  std::array<char, kNameBytesMax> name{};
-  char* end = std::copy(words[0].begin(), words[0].end(), name.begin());
-  *end++ = '|';
-  end = std::copy(words[1].begin(), words[1].end(), end);
-  const CommandSpec* sub = FindName({name.data(), static_cast<size_t>(end - name.data())});
-  return sub != nullptr ? sub : row;
+  return SubcommandOf(*this, *row, words);
 }
 
 const CommandTable& Commands() {
