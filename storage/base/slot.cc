@@ -30,7 +30,7 @@ constexpr Tables MakeTables() {
 constexpr Tables kTables = MakeTables();
 
 // Eight bytes of text, the first one lowest.
-unsigned Step(unsigned crc, uint64_t bytes) {
+[[gnu::always_inline]] inline unsigned Step(unsigned crc, uint64_t bytes) {
   const auto at = [&](int i) { return static_cast<unsigned>(bytes >> (8 * i)) & 0xff; };
   return kTables[7][at(0) ^ (crc >> 8)] ^ kTables[6][at(1) ^ (crc & 0xff)] ^ kTables[5][at(2)] ^
          kTables[4][at(3)] ^ kTables[3][at(4)] ^ kTables[2][at(5)] ^ kTables[1][at(6)] ^
@@ -44,6 +44,15 @@ uint64_t Load(const char* at) {
   return bytes;
 }
 
+// Four to seven bytes as the last ones of eight, with zeros in front.
+uint64_t LoadShort(std::string_view text) {
+  uint32_t first = 0;
+  uint32_t last = 0;
+  std::memcpy(&first, text.data(), sizeof first);
+  std::memcpy(&last, text.data() + text.size() - sizeof last, sizeof last);
+  return uint64_t{first} << (8 * (8 - text.size())) | uint64_t{last} << 32;
+}
+
 // Zeros in front change no CRC that starts with 0: so what is left beyond whole steps goes first,
 // filled up to a step.
 uint16_t Crc16(std::string_view text) {
@@ -52,6 +61,8 @@ uint16_t Crc16(std::string_view text) {
   unsigned crc = 0;
   if (text.size() > 8 && head > 0) {
     crc = Step(0, Load(text.data()) << (8 * (8 - head)));
+  } else if (head >= 4) {
+    crc = Step(0, LoadShort(text));
   } else {
     for (const char c : text.substr(0, head))
       crc = ((crc << 8) & 0xffff) ^ kTables[0][(crc >> 8) ^ static_cast<unsigned char>(c)];
