@@ -113,14 +113,11 @@ void Keyspace::PrefetchFor(std::span<const MutationView> mutations) const {
   PrefetchRecords(records);
 }
 
-const Item* Keyspace::ItemsAhead::Find(const KeyPlace& place) {
-  if (last_.hash != place.hash || last_.key != place.key) {
-    const Entry* const entry = keyspace_.Find(place);
-    const bool is_sku = entry != nullptr && entry->type() == KeyType::kStock;
-    item_ = is_sku && entry->item().IsWorthPrefetching() ? &entry->item() : nullptr;
-    last_ = place;
-  }
-  return item_;
+void Keyspace::ItemsAhead::Look(const KeyPlace& place) {
+  const Entry* const entry = keyspace_.Find(place);
+  const bool is_sku = entry != nullptr && entry->type() == KeyType::kStock;
+  item_ = is_sku && entry->item().IsWorthPrefetching() ? &entry->item() : nullptr;
+  last_hash_ = place.hash;
 }
 
 void Keyspace::PrefetchRecords(std::span<const RecordsAhead> records) {

@@ -92,12 +92,18 @@ class Keyspace {
   class ItemsAhead {
    public:
     explicit ItemsAhead(const Keyspace& keyspace) : keyspace_(keyspace) {}
-    // Null if it is no SKU, or one that is too small to be worth it.
-    const Item* Find(const KeyPlace& place);
+    // Null if it is no SKU, or one that is too small to be worth it. For a hint the hash tells keys
+    // apart.
+    const Item* Find(const KeyPlace& place) {
+      if (last_hash_ != place.hash) Look(place);
+      return item_;
+    }
 
    private:
+    void Look(const KeyPlace& place);
+
     const Keyspace& keyspace_;
-    KeyPlace last_{};  // a burst is about one SKU
+    uint64_t last_hash_ = 0;  // a burst is about one SKU
     const Item* item_ = nullptr;
   };
   // The same for what ApplyView will read, hostile bytes or not.

@@ -111,10 +111,6 @@ DropDecision DecideDrop(const Item& item, bool force, Instant instant) {
 
 // ---- Sweeps ----
 
-bool HasDue(const Item& item, Instant instant) {
-  return item.counting() || item.CountDue(instant.due, 1) > 0;
-}
-
 std::optional<CountSlice> DecideCountBuyers(const Item& item, Instant instant, uint32_t most) {
   Invariant(most <= kSweepMax);
   if (!item.counting()) return std::nullopt;

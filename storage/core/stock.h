@@ -109,7 +109,9 @@ DropDecision DecideDrop(const Item& item, bool force, Instant instant);
 // ---- Sweeps: at most `most` (<= kSweepMax) at once, in one order everywhere ----
 
 // Whether a command on the SKU must wait for a sweep.
-bool HasDue(const Item& item, Instant instant);
+inline bool HasDue(const Item& item, Instant instant) {
+  return item.counting() || (item.live_holds() > 0 && item.NextDeadline() <= instant.due);
+}
 std::optional<HoldsExpired> DecideSettle(const Item& item, const LedgerLimits& limits,
                                          Instant instant, uint32_t most = kSweepMax);
 
