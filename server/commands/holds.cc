@@ -265,7 +265,9 @@ RecordWords HoldAhead(Args args) { return {.hold_id = args[2]}; }
 RecordWords ReserveAhead(Args args) {
   RecordWords words{.hold_id = args[2]};
   for (size_t at = 4; at + 1 < args.size(); ++at) {
-    if (EqualsIgnoreCase(args[at], "BUYER")) words.buyer = args[at + 1];
+    if (!EqualsIgnoreCase(args[at], "BUYER")) continue;
+    words.buyer = args[at + 1];
+    break;
   }
   return words;
 }

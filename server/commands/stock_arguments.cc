@@ -56,12 +56,14 @@ std::optional<DurationMs> StockArguments::Length(const OptionValue& word, int64_
                                                  int64_t least) {
   if (!word) return std::nullopt;
   const int64_t units = Integer(*word);
-  const int64_t most = (std::numeric_limits<int64_t>::max() - ToUnixMs(ctx_.now.now)) / unit_ms;
-  if (units < least || units > most) {
+  int64_t ms = 0;
+  const bool too_long = __builtin_mul_overflow(units, unit_ms, &ms) ||
+                        ms > std::numeric_limits<int64_t>::max() - ToUnixMs(ctx_.now.now);
+  if (units < least || too_long) {
     Note(Trouble::kTime);
     return std::nullopt;
   }
-  return DurationMs{units * unit_ms};
+  return DurationMs{ms};
 }
 
 std::optional<DurationMs> StockArguments::Seconds(const OptionValue& word) {
@@ -128,17 +130,14 @@ bool StockArguments::Refused() {
   return trouble_ != Trouble::kNone;
 }
 
-bool StockArguments::Sku() {
-  if (Refused()) return false;
+bool StockArguments::RefusedSku() {
+  if (Refused()) return true;
   if (ctx_.wrong_type) {
     ctx_.reply.Error(kWrongTypeError);
-    return false;
-  }
-  if (ctx_.item == nullptr) {
+  } else if (ctx_.item == nullptr) {
     ctx_.reply.Error("NOSKU no SKU " + Quoted(args_[1]) + ", make it with STOCK.CREATE");
-    return false;
   }
-  return true;
+  return ctx_.item == nullptr;
 }
 
 }  // namespace holdfast

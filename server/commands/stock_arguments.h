@@ -80,7 +80,10 @@ class StockArguments {
   // Answers what is wrong with the words alone; true if something was.
   [[nodiscard]] bool Refused();
   // Answers that, or that there is no SKU; else ctx.item is there.
-  [[nodiscard]] bool Sku();
+  [[nodiscard]] bool Sku() {
+    const bool fine = trouble_ == Trouble::kNone && ctx_.db == kStockDb && ctx_.item != nullptr;
+    return fine || !RefusedSku();
+  }
 
  private:
   // Of several the first one noted is told, but a word that cannot be read comes before a quantity
@@ -110,6 +113,7 @@ class StockArguments {
   }
   std::optional<DurationMs> Length(const OptionValue& word, int64_t unit_ms, int64_t least);
   void AnswerTrouble();
+  bool RefusedSku();
 
   CommandContext& ctx_;
   const Args args_;

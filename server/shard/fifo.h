@@ -14,7 +14,7 @@ namespace holdfast {
 template <typename T>
 class Fifo {
  public:
-  bool empty() const { return first_ == items_.size(); }
+  bool empty() const { return items_.empty(); }
   // In order.
   std::span<T> view() { return std::span(items_).subspan(first_); }
   std::span<const T> view() const { return std::span(items_).subspan(first_); }
@@ -26,7 +26,7 @@ class Fifo {
 
   void pop_front() {
     items_[first_++] = T{};
-    if (empty()) return clear();
+    if (first_ == items_.size()) return clear();
     if (first_ < kPoppedMin || first_ * 2 < items_.size()) return;
     items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(first_));
     first_ = 0;
@@ -42,7 +42,7 @@ class Fifo {
   static constexpr size_t kPoppedMin = 32;
   static constexpr size_t kItemsKept = 2;
 
-  std::vector<T> items_;
+  std::vector<T> items_;  // empty, or one of them has not been popped
   size_t first_ = 0;
 };
 

@@ -14,8 +14,8 @@ constexpr size_t kReadyBytesKept = size_t{64} * 1024;
 
 }  // namespace
 
-std::string& ReplyQueue::tail() {
-  if (segments_.empty()) return ready_;
+// Requires: there are segments.
+std::string& ReplyQueue::LastBytes() {
   if (segments_.back().state != Segment::State::kStamped) {
     segments_.push_back({.ticket = last_ticket_});
   }
@@ -44,7 +44,8 @@ void ReplyQueue::Append(std::string_view bytes, TurnStamp stamp) {
   if (stamp != 0 || !segments_.empty()) Hold(mark, stamp);
 }
 
-void ReplyQueue::Seal(size_t mark, TurnStamp stamp) {
+// One that may have to wait, or to be dropped.
+void ReplyQueue::SealLater(size_t mark, TurnStamp stamp) {
   latest_stamp_ = std::max(latest_stamp_, stamp);
   if (Silent()) return tail().resize(mark);
   if (stamp == 0 && segments_.empty()) return;

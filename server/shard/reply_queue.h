@@ -29,10 +29,13 @@ class ReplyQueue {
   using Ticket = uint64_t;
 
   // The string at whose end the next local reply is to be written; note its size before.
-  std::string& tail();
+  std::string& tail() { return segments_.empty() ? ready_ : LastBytes(); }
 
   // What was written to tail() behind its first `mark` bytes waits for `stamp` (0: for nothing).
-  void Seal(size_t mark, TurnStamp stamp);
+  void Seal(size_t mark, TurnStamp stamp) {
+    const bool leaves = stamp == 0 && segments_.empty() && voice_ == Voice::kOn;
+    if (!leaves) SealLater(mark, stamp);
+  }
 
   // Keeps a place for a reply that comes later, to a request of so many bytes.
   Ticket Expect(size_t request_bytes);
@@ -91,6 +94,8 @@ class ReplyQueue {
     std::string bytes = {};
   };
 
+  std::string& LastBytes();
+  void SealLater(size_t mark, TurnStamp stamp);
   // Is the reply that is being placed now to be dropped? Counts it.
   bool Silent();
   void Hold(size_t mark, TurnStamp stamp);

@@ -39,6 +39,7 @@ bool TellsData(const Client& client, const CommandSpec& command) {
 Router::Router(Shard& shard, Post& post)
     : shard_(shard),
       post_(post),
+      commands_(Commands()),
       group_part_(*this, shard),
       groups_(*this, shard),
       transactions_(*this, shard, groups_),
@@ -98,7 +99,7 @@ Client* Router::FindClient(uint64_t id) const {
 }
 
 Request Router::Read(Args words) const {
-  Request request{.words = words, .command = Commands().Find(words)};
+  Request request{.words = words, .command = commands_.Find(words)};
   if (request.command == nullptr || !HasKey(*request.command, words)) return request;
   const std::string_view key = KeyWord(*request.command, words, 0);
   request.key = KeyHash{.slot = SlotOf(key), .hash = shard_.keyspace().Hash(key).hash};
@@ -109,22 +110,30 @@ void Router::Prefetch(const Client& client, std::span<const Request> requests) c
   if (shard_.loading()) return;
   const Keyspace& keyspace = shard_.keyspace();
   absl::InlinedVector<KeyPlace, kAheadMax> places;
-  absl::InlinedVector<size_t, kAheadMax> of_stock;  // of the places' requests
-  for (size_t i = 0; i < requests.size(); ++i) {
-    const auto& [words, command, key] = requests[i];
+  struct OfStock {
+    const Request* request;
+    size_t place;
+  };
+  absl::InlinedVector<OfStock, kAheadMax> of_stock;
+  uint64_t last_hash = 0;
+  for (const Request& request : requests) {
+    const auto& [words, command, key] = request;
     if (!key || shard_.server().map.OwnerOf(key->slot) != shard_.id()) continue;
-    places.push_back({{client.db, key->slot, KeyWord(*command, words, 0)}, key->hash});
-    if (command->ahead != nullptr && ArityFits(*command, words.size())) of_stock.push_back(i);
+    // A burst is about one SKU: once is enough.
+    if (places.empty() || last_hash != key->hash)
+      places.push_back({{client.db, key->slot, KeyWord(*command, words, 0)}, key->hash});
+    last_hash = key->hash;
+    if (command->ahead != nullptr)
+      of_stock.push_back({.request = &request, .place = places.size() - 1});
   }
   if (places.size() > 1) keyspace.Prefetch(places);
   if (of_stock.size() <= 1 || client.db != kStockDb) return;
   absl::InlinedVector<Keyspace::RecordsAhead, kAheadMax> records;
   Keyspace::ItemsAhead items(keyspace);
-  for (const size_t i : of_stock) {
-    const auto& [words, command, key] = requests[i];
-    const KeyPlace sku{{client.db, key->slot, KeyWord(*command, words, 0)}, key->hash};
-    const Item* const item = items.Find(sku);
-    if (item == nullptr) continue;
+  for (const auto& [request, sku] : of_stock) {
+    const Item* const item = items.Find(places[sku]);
+    const auto& [words, command, key] = *request;
+    if (item == nullptr || !ArityFits(*command, words.size())) continue;
     const RecordWords ahead = command->ahead(words);
     records.push_back({.item = item, .hold_id = ahead.hold_id, .buyer = ahead.buyer});
   }
@@ -141,11 +150,9 @@ void Router::Execute(Client& client, const Request& request) {
                                .loading = shard_.loading(),
                                .follows = shard_.follows(),
                                .stale = shard_.IsStale()};
-  if (const std::string refusal = RefusalOf(client, command, words, reasons); !refusal.empty()) {
-    if (command != nullptr && command->home == Home::kTransaction)
-      return transactions_.Abort(client, *command, refusal);
-    if (client.transaction != nullptr) client.transaction->broken = true;
-    return ReplyError(client, refusal, command);
+  if (!IsOrdinary(client, command, words, reasons)) {
+    const std::string refusal = RefusalOf(client, command, words, reasons);
+    if (!refusal.empty()) return Refuse(client, command, refusal);
   }
   client.last_command = command;
   if (TellsData(client, *command)) {
@@ -163,6 +170,13 @@ void Router::Execute(Client& client, const Request& request) {
   }
   Dispatch(client, request);
   if (shard_.BatchIsFull()) EndTurn();
+}
+
+void Router::Refuse(Client& client, const CommandSpec* command, std::string_view text) {
+  if (command != nullptr && command->home == Home::kTransaction)
+    return transactions_.Abort(client, *command, text);
+  if (client.transaction != nullptr) client.transaction->broken = true;
+  ReplyError(client, text, command);
 }
 
 void Router::Dispatch(Client& client, const Request& request) {

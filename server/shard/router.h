@@ -38,6 +38,8 @@
 
 namespace holdfast {
 
+class CommandTable;
+
 class Router {
  public:
   struct Outcome {
@@ -126,6 +128,7 @@ class Router {
 
  private:
   void Dispatch(Client& client, const Request& request);
+  void Refuse(Client& client, const CommandSpec* command, std::string_view text);
   void RunOnClient(Client& client, const CommandSpec& command, Args words);
   void RunLater(Client& client, const CommandSpec& command, Args words);
   void Route(Client& client, const Request& request, std::span<const Slot> slots);
@@ -153,6 +156,7 @@ class Router {
 
   Shard& shard_;
   Post& post_;
+  const CommandTable& commands_;
   GroupPart group_part_;
   Groups groups_;
   Transactions transactions_;
