@@ -46,10 +46,10 @@ void CmdHoldGet(CommandContext& ctx, Args args) {
   word("state", WordOf(hold->state));
   integer("units", hold->units);
   integer("asked", hold->asked);
-  integer("returned", hold->returned);
+  integer("returned", hold->returns().units);
   word("buyer", words.buyer);
   integer("deadline", ToUnixMs(hold->deadline()));
-  integer("made", ToUnixMs(hold->made));
+  integer("made", ToUnixMs(hold->made()));
   word("meta", words.meta);
   word("reason", words.reason);
 }

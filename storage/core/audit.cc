@@ -23,16 +23,17 @@ void ItemAudit::LookAt(const Hold& hold) {
   ++report_.holds;
   sums_.held += hold.HeldUnits();
   sums_.sold += hold.SoldUnits();
-  sums_.returned += hold.returned;
-  const uint64_t print = Item::LiveHolds::FingerprintOf(hold.until, hold);
+  sums_.returned += hold.returns().units;
+  const uint64_t print = Item::LiveHolds::FingerprintOf(hold.until(), hold);
   (hold.IsLive() ? live_ : finished_) += print;
   if (hold.IsFence()) fences_ += print;
   if (item_.counts_buyers_ && !hold.buyer().empty()) Count(hold.buyer(), -hold.UsedUnits());
 
   Check(hold.IsFence() == (hold.units == 0), "only a fence has no units");
   Check(hold.SoldUnits() >= 0, "a hold returned more than it sold");
-  Check(hold.returned == 0 || hold.state == HoldState::kConfirmed, "units returned, never sold");
-  Check(hold.kept <= hold.returned, "a hold's limit keeps more than was returned");
+  Check(hold.returns().units == 0 || hold.state == HoldState::kConfirmed,
+        "units returned, never sold");
+  Check(hold.returns().kept <= hold.returns().units, "a hold's limit keeps more than was returned");
   Check(!hold.IsFence() || !hold.IsLive(), "a fence is live");
 }
 

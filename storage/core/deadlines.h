@@ -17,6 +17,7 @@
 #include "storage/base/invariant.h"
 #include "storage/base/random.h"
 #include "storage/base/server_time.h"
+#include "storage/core/pair48.h"
 
 namespace holdfast {
 
@@ -25,15 +26,20 @@ namespace holdfast {
 template <typename Thing, typename Tie>
 class Deadlines {
  public:
-  struct Entry {
-    UnixMs at;
-    Thing* thing;
+  class Entry {
+   public:
+    Entry(UnixMs at, Thing& thing) : thing_at_(reinterpret_cast<uintptr_t>(&thing), ToBits48(at)) {}
+    UnixMs at() const { return FromBits48(thing_at_.second()); }
+    Thing& thing() const { return *reinterpret_cast<Thing*>(thing_at_.first()); }
+
+   private:
+    Pair48 thing_at_;  // a process has 47 or 48 bits of addresses
   };
 
   void Add(UnixMs at, Thing& thing) {
     // The hint pays where deadlines come in order, as they do with one TTL for all.
     const size_t before = entries_.size();
-    entries_.insert(entries_.end(), Entry{at, &thing});
+    entries_.insert(entries_.end(), Entry(at, thing));
     Invariant(entries_.size() == before + 1);
   }
 
@@ -47,7 +53,7 @@ class Deadlines {
   }
 
   void Remove(UnixMs at, Thing& thing) {
-    const size_t erased = entries_.erase(Entry{at, &thing});
+    const size_t erased = entries_.erase(Entry(at, thing));
     Invariant(erased == 1);
   }
 
@@ -55,7 +61,7 @@ class Deadlines {
   // or twice there. Reads the entries alone.
   uint64_t Fingerprint() const {
     uint64_t sum = 0;
-    for (const Entry& entry : entries_) sum += FingerprintOf(entry.at, *entry.thing);
+    for (const Entry& entry : entries_) sum += FingerprintOf(entry.at(), entry.thing());
     return sum;
   }
   // What an entry adds to it.
@@ -67,7 +73,7 @@ class Deadlines {
   bool empty() const { return entries_.empty(); }
   size_t size() const { return entries_.size(); }
   const Entry& First() const { return *entries_.begin(); }  // Requires: not empty
-  UnixMs FirstInstant() const { return empty() ? kNever : First().at; }
+  UnixMs FirstInstant() const { return empty() ? kNever : First().at(); }
 
   // How many of the first `most` lie at or before `up_to`.
   uint32_t CountUpTo(UnixMs up_to, uint32_t most) const {
@@ -77,8 +83,8 @@ class Deadlines {
   template <typename F>
   uint32_t CountUpTo(UnixMs up_to, uint32_t most, F&& wanted) const {
     uint32_t count = 0;
-    for (auto entry = entries_.begin(); entry != entries_.end() && entry->at <= up_to; ++entry) {
-      if (count == most || !wanted(*entry->thing)) break;
+    for (auto entry = entries_.begin(); entry != entries_.end() && entry->at() <= up_to; ++entry) {
+      if (count == most || !wanted(entry->thing())) break;
       ++count;
     }
     return count;
@@ -90,8 +96,8 @@ class Deadlines {
  private:
   struct Order {
     bool operator()(const Entry& a, const Entry& b) const {
-      if (a.at != b.at) return a.at < b.at;
-      return Tie::Before(*a.thing, *b.thing);
+      if (a.at() != b.at()) return a.at() < b.at();
+      return Tie::Before(a.thing(), b.thing());
     }
   };
 
@@ -102,7 +108,7 @@ class Deadlines {
 struct MadeThenId {
   template <typename Thing>
   static bool Before(const Thing& a, const Thing& b) {
-    if (a.made != b.made) return a.made < b.made;
+    if (a.made() != b.made()) return a.made() < b.made();
     return a.id() < b.id();
   }
 };

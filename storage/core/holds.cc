@@ -258,7 +258,7 @@ ExtendDecision DecideExtend(const Item& item, const ExtendRequest& request,
   }
   // The cap first, the old deadline last: a hold-max-life lowered meanwhile shortens nobody's hold.
   const UnixMs asked = After(instant.now, request.ttl);
-  const UnixMs last = After(hold->made, limits.hold_life_max);
+  const UnixMs last = After(hold->made(), limits.hold_life_max);
   const UnixMs deadline = std::max(hold->deadline(), std::min(asked, last));
   const ExtendOutcome outcome{.status = kHeld, .deadline = deadline};
   if (deadline == hold->deadline()) return {outcome};

@@ -104,7 +104,7 @@ Hold& ItemChange::FindLive(std::string_view hold_id) {
 
 Hold& ItemChange::FirstLive() {
   Invariant(!item_.live_.empty());
-  Hold& first = *item_.live_.First().thing;
+  Hold& first = item_.live_.First().thing();
   TakeHold(first.id());
   return first;
 }
@@ -120,45 +120,63 @@ void ItemChange::Add(HoldPtr hold) {
   Hold& added = *item_.holds_.Insert(key, std::move(hold), snapshot());
   item_.block_bytes_ += added.BlockBytes();
   if (added.IsLive()) {
-    item_.live_.Add(added.until, added);
+    item_.live_.Add(added.until(), added);
   } else {
-    item_.finished_.Add(added.until, added);
+    item_.finished_.Add(added.until(), added);
   }
-  if (added.IsFence()) item_.fences_.Add(added.until, added);
+  if (added.IsFence()) item_.fences_.Add(added.until(), added);
 }
 
 void ItemChange::Extend(Hold& hold, UnixMs deadline) {
-  item_.live_.Remove(hold.until, hold);
-  hold.until = deadline;
-  item_.live_.Add(hold.until, hold);
+  item_.live_.Remove(hold.until(), hold);
+  hold.set_until(deadline);
+  item_.live_.Add(hold.until(), hold);
 }
 
 void ItemChange::Finish(Hold& hold, HoldState state, UnixMs forget_at, std::string_view reason) {
   if (hold.IsLive()) {
-    item_.live_.Remove(hold.until, hold);
+    item_.live_.Remove(hold.until(), hold);
   } else {
-    item_.finished_.Remove(hold.until, hold);  // an expired hold, reclaimed
+    item_.finished_.Remove(hold.until(), hold);  // an expired hold, reclaimed
   }
   hold.state = state;
-  hold.until = forget_at;
+  hold.set_until(forget_at);
   Hold* finished = &hold;
   if (!reason.empty()) {
-    HoldPtr& owner = *item_.holds_.Find(item_.holds_.Hash(hold.id()));
-    owner = hold.WithReason(reason);
-    item_.block_bytes_ += reason.size();
-    finished = owner.get();
+    HoldWords words = hold.words();
+    words.reason = reason;
+    finished = &Remake(hold, words, hold.returns());
   }
   item_.finished_.Add(forget_at, *finished);
+}
+
+void ItemChange::Return(Hold& hold, uint32_t units, bool keep_limit) {
+  Invariant(units <= hold.SoldUnits());
+  HoldReturns returns = hold.returns();
+  returns.units += units;
+  if (keep_limit) returns.kept += units;
+  item_.finished_.Remove(hold.until(), hold);
+  Hold& remade = Remake(hold, hold.words(), returns);
+  item_.finished_.Add(remade.until(), remade);
+}
+
+Hold& ItemChange::Remake(Hold& hold, const HoldWords& words, HoldReturns returns) {
+  Invariant(!hold.IsFence());
+  HoldPtr& owner = *item_.holds_.Find(item_.holds_.Hash(hold.id()));
+  HoldPtr remade = hold.Remade(words, returns);
+  item_.block_bytes_ += remade->BlockBytes() - hold.BlockBytes();
+  owner = std::move(remade);
+  return *owner;
 }
 
 void ItemChange::Forget(Hold& hold) {
   Invariant(!hold.IsLive());
   TakeHold(hold.id());
   item_.forgotten_.sold += hold.SoldUnits();
-  item_.forgotten_.returned += hold.returned;
+  item_.forgotten_.returned += hold.returns().units;
   if (item_.counts_buyers_ && !hold.buyer().empty()) item_.forgotten_.used += hold.UsedUnits();
-  item_.finished_.Remove(hold.until, hold);
-  if (hold.IsFence()) item_.fences_.Remove(hold.until, hold);
+  item_.finished_.Remove(hold.until(), hold);
+  if (hold.IsFence()) item_.fences_.Remove(hold.until(), hold);
   item_.block_bytes_ -= hold.BlockBytes();
   const bool erased = item_.holds_.Erase(item_.holds_.Hash(hold.id()), keeps_segments());
   Invariant(erased);
@@ -166,13 +184,13 @@ void ItemChange::Forget(Hold& hold) {
 
 void ItemChange::ForgetFirstHold(UnixMs up_to) {
   Invariant(!item_.finished_.empty());
-  Invariant(item_.finished_.First().at <= up_to);
-  Forget(*item_.finished_.First().thing);
+  Invariant(item_.finished_.First().at() <= up_to);
+  Forget(item_.finished_.First().thing());
 }
 
 void ItemChange::EvictOldestFence() {
   Invariant(!item_.fences_.empty());
-  Forget(*item_.fences_.First().thing);
+  Forget(item_.fences_.First().thing());
 }
 
 // ---- Refs ----
@@ -200,8 +218,8 @@ void ItemChange::Forget(Ref& ref) {
 
 void ItemChange::ForgetFirstRef(UnixMs up_to) {
   Invariant(!item_.refs_by_forget_.empty());
-  Invariant(item_.refs_by_forget_.First().at <= up_to);
-  Forget(*item_.refs_by_forget_.First().thing);
+  Invariant(item_.refs_by_forget_.First().at() <= up_to);
+  Forget(item_.refs_by_forget_.First().thing());
 }
 
 // ---- Options ----

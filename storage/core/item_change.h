@@ -37,8 +37,9 @@ class ItemChange {
   Hold& FirstLive();
   void Add(HoldPtr hold);  // an old, forgotten hold of the same id goes
   void Extend(Hold& hold, UnixMs deadline);
-  // The hold reference is dead afterwards: a reason that comes now moves the hold.
+  // The hold reference is dead after either: a reason or a return that comes now moves the hold.
   void Finish(Hold& hold, HoldState state, UnixMs forget_at, std::string_view reason = {});
+  void Return(Hold& hold, uint32_t units, bool keep_limit);
   void ForgetFirstHold(UnixMs up_to);
   void EvictOldestFence();
 
@@ -55,6 +56,8 @@ class ItemChange {
   uint32_t snapshot() const { return item_.taker_ == nullptr ? 0 : item_.taker_->number(); }
   bool keeps_segments() const { return item_.taker_ != nullptr; }
 
+  // In its place, not in the queues. Requires: it is in none.
+  Hold& Remake(Hold& hold, const HoldWords& words, HoldReturns returns);
   void Forget(Hold& hold);
   void Forget(Ref& ref);
   void Use(std::string_view buyer, Units units);

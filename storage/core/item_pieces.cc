@@ -20,12 +20,12 @@ void AppendInstant(std::string& out, UnixMs instant) { AppendInt<int64_t>(out, T
 UnixMs ReadInstant(ByteReader& reader) { return FromUnixMs(reader.Int<int64_t>()); }
 
 void AppendHold(std::string& out, const Hold& hold) {
-  AppendInstant(out, hold.made);
-  AppendInstant(out, hold.until);
+  AppendInstant(out, hold.made());
+  AppendInstant(out, hold.until());
   AppendInt(out, hold.asked);
   AppendInt(out, hold.units);
-  AppendInt(out, hold.returned);
-  AppendInt(out, hold.kept);
+  AppendInt(out, hold.returns().units);
+  AppendInt(out, hold.returns().kept);
   AppendInt(out, static_cast<uint8_t>(hold.state));
   const HoldWords words = hold.words();
   for (const std::string_view word : {words.id, words.buyer, words.meta, words.reason})
@@ -144,26 +144,25 @@ bool ItemPieces::LoadHold(Item& item, ByteReader& reader) {
   const UnixMs until = ReadInstant(reader);
   const auto asked = reader.Int<uint32_t>();
   const auto units = reader.Int<uint32_t>();
-  const auto returned = reader.Int<uint32_t>();
-  const auto kept = reader.Int<uint32_t>();
+  HoldReturns returns;
+  returns.units = reader.Int<uint32_t>();
+  returns.kept = reader.Int<uint32_t>();
   const auto state = reader.Int<uint8_t>();
   HoldWords words{};
   for (std::string_view* word : {&words.id, &words.buyer, &words.meta, &words.reason})
     *word = reader.Word();
   const bool bounded = IsId(words.id.size()) && words.buyer.size() <= kIdBytesMax &&
                        words.meta.size() <= kMetaBytesMax && words.reason.size() <= kReasonBytesMax;
-  if (reader.failed() || !bounded || state > static_cast<uint8_t>(HoldState::kExpired) ||
-      asked > kHoldUnitsMax || units > kHoldUnitsMax)
+  if (reader.failed() || !bounded || made < kNever || until < kNever ||
+      state > static_cast<uint8_t>(HoldState::kExpired) || asked > kHoldUnitsMax ||
+      units > kHoldUnitsMax)
     return false;
   const HashedKey key = item.holds_.Hash(words.id);
   if (item.holds_.Find(key) != nullptr) return false;
-  HoldPtr made_hold = Hold::Make(words);
-  made_hold->made = made;
-  made_hold->until = until;
+  HoldPtr made_hold = Hold::Make(words, made, returns);
+  made_hold->set_until(until);
   made_hold->asked = asked;
   made_hold->units = units;
-  made_hold->returned = returned;
-  made_hold->kept = kept;
   made_hold->state = static_cast<HoldState>(state);
   if (made_hold->IsLive() && made_hold->IsFence()) return false;
   Hold& hold = *item.holds_.Insert(key, std::move(made_hold));
@@ -193,8 +192,8 @@ bool ItemPieces::LoadRef(Item& item, ByteReader& reader) {
   ref.target = static_cast<ReturnTarget>(target);
   ref.ref = reader.Word();
   ref.hold_id = reader.Word();
-  if (reader.failed() || !IsId(ref.ref.size()) || ref.hold_id.size() > kIdBytesMax ||
-      target > static_cast<uint8_t>(ReturnTarget::kWriteOff))
+  if (reader.failed() || ref.forget_at < kNever || !IsId(ref.ref.size()) ||
+      ref.hold_id.size() > kIdBytesMax || target > static_cast<uint8_t>(ReturnTarget::kWriteOff))
     return false;
   const HashedKey key = item.refs_.Hash(ref.ref);
   if (item.refs_.Find(key) != nullptr) return false;
@@ -209,11 +208,11 @@ void ItemPieces::FinishLoad(Item& item) {
   std::vector<Item::FinishedHolds::Entry> fences;
   item.holds_.ForEach([&](const HoldPtr& hold) {
     if (hold->IsLive()) {
-      live.push_back({hold->until, hold.get()});
+      live.emplace_back(hold->until(), *hold);
     } else {
-      finished.push_back({hold->until, hold.get()});
+      finished.emplace_back(hold->until(), *hold);
     }
-    if (hold->IsFence()) fences.push_back({hold->until, hold.get()});
+    if (hold->IsFence()) fences.emplace_back(hold->until(), *hold);
   });
   item.live_.Fill(std::move(live));
   item.finished_.Fill(std::move(finished));

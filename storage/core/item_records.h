@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "storage/base/server_time.h"
+#include "storage/core/packed_ptr.h"
 #include "storage/core/stock_mutations.h"
 #include "storage/core/units.h"
 
@@ -17,7 +18,7 @@ class BuyerUse;
 struct BuyerUseDeleter {
   void operator()(BuyerUse* use) const;
 };
-using BuyerUsePtr = std::unique_ptr<BuyerUse, BuyerUseDeleter>;
+using BuyerUsePtr = PackedPtr<BuyerUse, BuyerUseDeleter>;
 
 class BuyerUse {
  public:

@@ -28,8 +28,8 @@ void Apply(Item& item, const ItemOptionsSet& set) {
 // With FenceLeft the only place where a hold comes to be.
 void Apply(Item& item, const HoldTaken& taken) {
   ItemChange change(item, taken.at);
-  HoldPtr hold = Hold::Make({.id = taken.hold_id, .buyer = taken.buyer, .meta = taken.meta});
-  hold->made = taken.at;
+  HoldPtr hold =
+      Hold::Make({.id = taken.hold_id, .buyer = taken.buyer, .meta = taken.meta}, taken.at);
   hold->asked = HoldUnits(taken.asked);
   hold->units = HoldUnits(taken.units);
   change.MoveToHeld(taken.buyer, taken.units);
@@ -37,7 +37,7 @@ void Apply(Item& item, const HoldTaken& taken) {
     hold->state = HoldState::kConfirmed;
     change.MoveToSold(taken.units);
   }
-  hold->until = taken.Confirmed() ? taken.forget_at : taken.deadline;
+  hold->set_until(taken.Confirmed() ? taken.forget_at : taken.deadline);
   change.Add(std::move(hold));
   change.Done(1);
 }
@@ -76,10 +76,9 @@ void Apply(Item& item, const HoldReleased& released) {
 void Apply(Item& item, const FenceLeft& left) {
   ItemChange change(item, left.at);
   for (uint32_t i = 0; i < left.evicted; ++i) change.EvictOldestFence();
-  HoldPtr fence = Hold::Make({.id = left.hold_id, .reason = left.reason});
-  fence->made = left.at;
+  HoldPtr fence = Hold::Make({.id = left.hold_id, .reason = left.reason}, left.at);
   fence->state = HoldState::kReleased;
-  fence->until = left.forget_at;
+  fence->set_until(left.forget_at);
   change.Add(std::move(fence));
   change.Done(0);
 }
@@ -145,10 +144,8 @@ void Apply(Item& item, const StockAdjusted& adjusted) {
 void Apply(Item& item, const StockReturned& returned) {
   ItemChange change(item, returned.at);
   Hold& hold = change.Find(returned.hold_id);
-  Invariant(returned.units <= hold.SoldUnits());
-  hold.returned += HoldUnits(returned.units);
-  if (returned.keep_limit) hold.kept += HoldUnits(returned.units);
   change.TakeBackSold(hold.buyer(), returned);
+  change.Return(hold, HoldUnits(returned.units), returned.keep_limit);
   change.AddRef(std::make_unique<Ref>(Ref{.ref = std::string(returned.ref),
                                           .forget_at = returned.forget_at,
                                           .is_return = true,

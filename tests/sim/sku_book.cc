@@ -381,15 +381,15 @@ namespace {
 
 std::string HoldDiffers(const std::string& id, const BookHold& book, const Hold* hold) {
   if (hold == nullptr) return id + " is gone";
-  const auto figures = [](const auto& of) {
-    return std::tuple<HoldState, Units, Units, Units, Units, UnixMs>(of.state, of.asked, of.units,
-                                                                     of.returned, of.kept, of.made);
-  };
-  if (figures(book) != figures(*hold)) return id + " is another";
+  const HoldReturns returns = hold->returns();
+  const bool same = book.state == hold->state && book.asked == hold->asked &&
+                    book.units == hold->units && book.returned == returns.units &&
+                    book.kept == returns.kept && book.made == hold->made();
+  if (!same) return id + " is another";
   if (book.buyer != hold->buyer()) return id + " has another buyer";
-  if (book.until == hold->until) return {};
+  if (book.until == hold->until()) return {};
   return id + (book.live() ? " ends at " : " is forgotten at ") +
-         std::to_string(ToUnixMs(hold->until)) + " and not at " +
+         std::to_string(ToUnixMs(hold->until())) + " and not at " +
          std::to_string(ToUnixMs(book.until));
 }
 

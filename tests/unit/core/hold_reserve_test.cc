@@ -17,7 +17,7 @@ TEST(Reserve, HoldsUnitsUntilTheDeadline) {
   const Hold& hold = *sku.Find("ord-1");
   EXPECT_EQ(hold.words().buyer, "ann");
   EXPECT_EQ(hold.words().meta, "red");
-  EXPECT_EQ(hold.made, kStart);
+  EXPECT_EQ(hold.made(), kStart);
   EXPECT_EQ(sku.item.stock(), (Stock{.available = 3, .held = 2, .supplied = 5}));
 }
 

@@ -55,10 +55,11 @@ TEST_P(AuditOfAnySku, SeesEverySumThatIsOffByOne) {
   EXPECT_NE(fault([](Item& item) { ++ItemPeek::forgotten(item).sold; }), "");
   EXPECT_NE(fault([](Item& item) { ++ItemPeek::forgotten(item).used; }), "");
   EXPECT_NE(fault([](Item& item) { ++ItemPeek::hold(item, "held").units; }), "");
-  EXPECT_NE(fault([](Item& item) { ++ItemPeek::hold(item, "sold").returned; }), "");
-  EXPECT_NE(fault([](Item& item) { ++ItemPeek::hold(item, "sold").kept; }), "");
-  EXPECT_NE(fault([](Item& item) { ItemPeek::hold(item, "held").until += Ms(1); }), "");
-  EXPECT_NE(fault([](Item& item) { ItemPeek::hold(item, "sold").until += Ms(1); }), "");
+  EXPECT_NE(fault([](Item& item) { ItemPeek::SetReturns(item, "sold", {.units = 2}); }), "");
+  EXPECT_NE(fault([](Item& item) { ItemPeek::SetReturns(item, "sold", {.units = 1, .kept = 1}); }),
+            "");
+  EXPECT_NE(fault([](Item& item) { ItemPeek::Delay(item, "held"); }), "");
+  EXPECT_NE(fault([](Item& item) { ItemPeek::Delay(item, "sold"); }), "");
   EXPECT_NE(fault([](Item& item) { ++ItemPeek::buyer(item, "bob").units; }), "");
   EXPECT_NE(fault([](Item& item) {  // one buyer's use cannot hide behind another's
               ++ItemPeek::buyer(item, "ann").units;

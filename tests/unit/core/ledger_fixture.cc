@@ -5,6 +5,13 @@
 
 namespace holdfast {
 
+void ItemPeek::SetReturns(Item& item, std::string_view id, HoldReturns returns) {
+  HoldPtr& owner = *item.holds_.Find(item.holds_.Hash(id));
+  item.finished_.Remove(owner->until(), *owner);
+  owner = owner->Remade(owner->words(), returns);
+  item.finished_.Add(owner->until(), *owner);
+}
+
 std::string ItemPeek::Dump(const Item& item) {
   std::ostringstream out;
   const Stock& stock = item.stock_;
@@ -22,8 +29,9 @@ std::string ItemPeek::Dump(const Item& item) {
     const HoldWords words = hold->words();
     std::ostringstream line;
     line << static_cast<int>(hold->state) << ' ' << hold->asked << ' ' << hold->units << ' '
-         << hold->returned << ' ' << hold->kept << ' ' << ToUnixMs(hold->made) << ' '
-         << ToUnixMs(hold->until) << ' ' << words.buyer << '|' << words.meta << '|' << words.reason;
+         << hold->returns().units << ' ' << hold->returns().kept << ' ' << ToUnixMs(hold->made())
+         << ' ' << ToUnixMs(hold->until()) << ' ' << words.buyer << '|' << words.meta << '|'
+         << words.reason;
     lines["hold " + std::string(words.id)] = line.str();
   });
   item.buyers_.ForEach([&](const BuyerUsePtr& use) {

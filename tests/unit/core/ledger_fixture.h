@@ -30,6 +30,11 @@ class ItemPeek {
   static Hold& hold(Item& item, std::string_view id) {
     return **item.holds_.Find(item.holds_.Hash(id));
   }
+  // In its place and its queue, as it should be.
+  static void SetReturns(Item& item, std::string_view id, HoldReturns returns);
+  static void Delay(Item& item, std::string_view id) {
+    hold(item, id).set_until(hold(item, id).until() + Ms(1));
+  }
   static BuyerUse& buyer(Item& item, std::string_view id) {
     return **item.buyers_.Find(item.buyers_.Hash(id));
   }

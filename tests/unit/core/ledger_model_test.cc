@@ -231,8 +231,9 @@ class Duel {
     EXPECT_EQ(hold->state, expected->state) << id;
     EXPECT_EQ(hold->asked, expected->asked) << id;
     EXPECT_EQ(hold->units, expected->units) << id;
-    EXPECT_EQ(hold->returned, expected->returned) << id;
-    EXPECT_EQ(hold->made, expected->made) << id;
+    EXPECT_EQ(hold->returns().units, expected->returned) << id;
+    EXPECT_EQ(hold->returns().kept, expected->kept) << id;
+    EXPECT_EQ(hold->made(), expected->made) << id;
     EXPECT_EQ(hold->deadline(), expected->deadline) << id;
     EXPECT_EQ(hold->words().buyer, expected->buyer) << id;
     EXPECT_EQ(hold->words().meta, expected->meta) << id;

@@ -103,7 +103,7 @@ TEST(Return, PutsUnitsBackOnSaleAndFreesTheLimit) {
   EXPECT_EQ(ToText(sku.Return({.hold_id = "a", .ref = "r", .units = 3})), "RETURNED 3 4");
   EXPECT_EQ(sku.item.stock(), (Stock{.available = 4, .sold = 1, .supplied = 5, .returned = 3}));
   EXPECT_EQ(sku.item.UseOf("ann"), 1);
-  EXPECT_EQ(sku.Find("a")->returned, 3u);
+  EXPECT_EQ(sku.Find("a")->returns().units, 3u);
   EXPECT_EQ(ToText(sku.Confirm("a")), "CONFIRMED 4");
 }
 
