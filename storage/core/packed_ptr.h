@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "storage/base/invariant.h"
@@ -17,10 +18,10 @@ class PackedPtr {
  public:
   PackedPtr() = default;
   explicit PackedPtr(T* thing) { Set(thing); }
-  PackedPtr(PackedPtr&& other) noexcept : words_(std::exchange(other.words_, {})) {}
+  PackedPtr(PackedPtr&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
   PackedPtr& operator=(PackedPtr&& other) noexcept {
     PackedPtr old(std::move(*this));
-    words_ = std::exchange(other.words_, {});
+    bytes_ = std::exchange(other.bytes_, {});
     return *this;
   }
   ~PackedPtr() {
@@ -28,8 +29,11 @@ class PackedPtr {
   }
 
   T* get() const {
-    const uint64_t low = words_[0] | static_cast<uint32_t>(words_[1]) << 16;
-    return reinterpret_cast<T*>(low | static_cast<uint64_t>(words_[2]) << 32);
+    uint32_t low = 0;
+    uint16_t high = 0;
+    std::memcpy(&low, bytes_.data(), sizeof low);
+    std::memcpy(&high, bytes_.data() + sizeof low, sizeof high);
+    return reinterpret_cast<T*>(low | static_cast<uint64_t>(high) << 32);
   }
   T& operator*() const { return *get(); }
   T* operator->() const { return get(); }
@@ -38,11 +42,13 @@ class PackedPtr {
   void Set(T* thing) {
     const auto address = reinterpret_cast<uintptr_t>(thing);
     Invariant(address >> 48 == 0);
-    words_ = {static_cast<uint16_t>(address), static_cast<uint16_t>(address >> 16),
-              static_cast<uint16_t>(address >> 32)};
+    const auto low = static_cast<uint32_t>(address);
+    const auto high = static_cast<uint16_t>(address >> 32);
+    std::memcpy(bytes_.data(), &low, sizeof low);
+    std::memcpy(bytes_.data() + sizeof low, &high, sizeof high);
   }
 
-  std::array<uint16_t, 3> words_{};
+  std::array<char, 6> bytes_{};
 };
 
 }  // namespace holdfast
