@@ -30,7 +30,10 @@ class Deadlines {
    public:
     Entry(UnixMs at, Thing& thing) : thing_at_(reinterpret_cast<uintptr_t>(&thing), ToBits48(at)) {}
     UnixMs at() const { return FromBits48(thing_at_.second()); }
-    Thing& thing() const { return *reinterpret_cast<Thing*>(thing_at_.first()); }
+    Thing& thing() const {
+      // NOLINTNEXTLINE(performance-no-int-to-ptr): that is what is saved here
+      return *reinterpret_cast<Thing*>(thing_at_.first());
+    }
 
    private:
     Pair48 thing_at_;  // a process has 47 or 48 bits of addresses

@@ -33,6 +33,7 @@ class PackedPtr {
     uint16_t high = 0;
     std::memcpy(&low, bytes_.data(), sizeof low);
     std::memcpy(&high, bytes_.data() + sizeof low, sizeof high);
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): that is what is saved here
     return reinterpret_cast<T*>(low | static_cast<uint64_t>(high) << 32);
   }
   T& operator*() const { return *get(); }

@@ -86,7 +86,9 @@ std::string When(UnixMs instant) {
   return std::to_string(instant == kNever ? 0 : (instant - kStart).count());
 }
 
-std::string Join(std::string word, Units first) { return word + ' ' + std::to_string(first); }
+std::string Join(const std::string& word, Units first) {
+  return word + ' ' + std::to_string(first);
+}
 
 }  // namespace
 

@@ -101,7 +101,7 @@ LedgerModel::OldRef* LedgerModel::FindRef(std::string_view ref) {
 }
 
 UnixMs LedgerModel::ForgetTime() const {
-  return now + (options.retain.count() > 0 ? options.retain : limits.retention_default);
+  return now + (options.retain.count() > 0 ? options.retain : limits_.retention_default);
 }
 
 template <typename F>
@@ -158,10 +158,9 @@ std::string LedgerModel::Reserve(const ReserveRequest& request) {
     const bool same = hold->asked == request.units && hold->buyer == request.buyer;
     return same || hold->fence ? Tell(*hold) : Line("HOLDMISMATCH", 0, 0, 0);
   }
-  const std::string refusal =
-      Guard(request.units, request.units, request.buyer, request.partial, 0);
+  std::string refusal = Guard(request.units, request.units, request.buyer, request.partial, 0);
   if (!refusal.empty()) return refusal;
-  DurationMs ttl = options.ttl.count() > 0 ? options.ttl : limits.ttl_default;
+  DurationMs ttl = options.ttl.count() > 0 ? options.ttl : limits_.ttl_default;
   if (request.ttl) ttl = *request.ttl;
   OldHold hold{.id = std::string(request.hold_id),
                .buyer = std::string(request.buyer),
@@ -169,12 +168,12 @@ std::string LedgerModel::Reserve(const ReserveRequest& request) {
                .asked = request.units,
                .units = std::min({request.units, Sellable(), Rest(request.buyer)}),
                .made = now,
-               .counted = counting};
+               .counted = counting_};
   if (request.final) {
     hold.state = HoldState::kConfirmed;
     hold.forget_at = ForgetTime();
   } else {
-    hold.deadline = std::min(now + ttl, now + limits.hold_life_max);
+    hold.deadline = std::min(now + ttl, now + limits_.hold_life_max);
   }
   Change(1, [&] { holds_.push_back(hold); });
   return Tell(hold);
@@ -185,7 +184,7 @@ std::string LedgerModel::Amend(const std::string& id, Units units) {
   if (hold == nullptr) return Line("NOHOLD", 0, 0, 0);
   if (hold->state != HoldState::kHeld || hold->units == units) return Tell(*hold);
   if (units > hold->units) {
-    const std::string refusal = Guard(units - hold->units, units, hold->buyer, false, hold->units);
+    std::string refusal = Guard(units - hold->units, units, hold->buyer, false, hold->units);
     if (!refusal.empty()) return refusal;
   }
   Change(1, [&] { hold->units = units; });
@@ -218,7 +217,7 @@ std::string LedgerModel::Confirm(const ConfirmRequest& request) {
 std::string LedgerModel::Release(const std::string& id, const std::string& reason) {
   OldHold* const hold = Find(id);
   if (hold == nullptr) {
-    if (limits.fence_max == 0) return Line("RELEASED", 0);
+    if (limits_.fence_max == 0) return Line("RELEASED", 0);
     std::vector<OldHold*> fences;
     for (OldHold& old : holds_) {
       if (old.fence && !old.evicted && old.forget_at > now) fences.push_back(&old);
@@ -226,7 +225,7 @@ std::string LedgerModel::Release(const std::string& id, const std::string& reaso
     std::sort(fences.begin(), fences.end(), [](const OldHold* a, const OldHold* b) {
       return a->forget_at != b->forget_at ? a->forget_at < b->forget_at : a->id < b->id;
     });
-    for (size_t i = 0; i + limits.fence_max < fences.size() + 1; ++i) fences[i]->evicted = true;
+    for (size_t i = 0; i + limits_.fence_max < fences.size() + 1; ++i) fences[i]->evicted = true;
     holds_.push_back({.id = id,
                       .reason = reason,
                       .state = HoldState::kReleased,
@@ -250,7 +249,7 @@ std::string LedgerModel::Extend(const std::string& id, DurationMs ttl) {
   OldHold* const hold = Find(id);
   if (hold == nullptr) return Line("NOHOLD", 0);
   if (hold->state != HoldState::kHeld) return Line(Word(hold->state), 0);
-  const UnixMs later = std::min(now + ttl, hold->made + limits.hold_life_max);
+  const UnixMs later = std::min(now + ttl, hold->made + limits_.hold_life_max);
   if (later > hold->deadline) {
     hold->deadline = later;
     ++seq;
@@ -272,7 +271,7 @@ std::string LedgerModel::Adjust(const AdjustRequest& request) {
     if (!request.clamp) return Line("SHORT", 0, Available());
     applied = -Available();
   }
-  Change(1, [&] { supplied += applied; });
+  Change(1, [&] { supplied_ += applied; });
   refs_.push_back({std::string(request.ref), what, applied, ForgetTime()});
   return Line("ADJUSTED", applied, Available());
 }
@@ -292,7 +291,7 @@ std::string LedgerModel::Return(const ReturnRequest& request) {
   Change(1, [&] {
     hold->returned += request.units;
     if (request.keep_limit) hold->kept += request.units;
-    if (request.target == ReturnTarget::kWriteOff) supplied -= request.units;
+    if (request.target == ReturnTarget::kWriteOff) supplied_ -= request.units;
   });
   refs_.push_back({std::string(request.ref), what, request.units, ForgetTime()});
   return Line("RETURNED", request.units, Available());
@@ -304,8 +303,8 @@ std::string LedgerModel::Set(const ItemOptions& now_options) {
     return "BADWINDOW";
   }
   Change(0, [&] { options = now_options; });
-  if (options.limit > 0 && !counting) {
-    counting = true;
+  if (options.limit > 0 && !counting_) {
+    counting_ = true;
     for (OldHold& hold : holds_) hold.counted = Find(hold.id) == &hold;
   }
   return "OK";

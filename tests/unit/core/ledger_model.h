@@ -40,9 +40,9 @@ class LedgerModel {
 
   LedgerModel(Units units, const ItemOptions& item_options, const LedgerLimits& ledger_limits)
       : options(item_options),
-        limits(ledger_limits),
-        supplied(units),
-        counting(item_options.limit > 0) {}
+        limits_(ledger_limits),
+        supplied_(units),
+        counting_(item_options.limit > 0) {}
 
   // Each answers as ToText of the ledger's outcome.
   std::string Reserve(const struct ReserveRequest& request);
@@ -59,7 +59,7 @@ class LedgerModel {
   Units Held() const;
   Units Sold() const;
   Units Returned() const;
-  Units Available() const { return supplied - Held() - Sold(); }
+  Units Available() const { return supplied_ - Held() - Sold(); }
   Units Sellable() const;
   Units UseOf(std::string_view buyer) const;
   size_t LiveHolds() const;
@@ -79,9 +79,9 @@ class LedgerModel {
   template <typename F>
   void Change(uint64_t events, F&& change);
 
-  LedgerLimits limits;
-  Units supplied;
-  bool counting;
+  LedgerLimits limits_;
+  Units supplied_;
+  bool counting_;
   std::vector<OldHold> holds_;
   std::vector<OldRef> refs_;
 };
