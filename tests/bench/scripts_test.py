@@ -52,7 +52,8 @@ class ScriptsTest(unittest.TestCase):
         rows = self.rows("stalls", "--only", "keys,sessions", "--keys", "20000", "--ending", "5000", "--lead", "13",
                          "--ending-seconds", "2")
         self.assert_sides(rows, ["redis", "holdfast"], "keys ping", "keys command", "sessions ping")
-        self.assert_sides(rows, ["holdfast"], "keys turn-cpu", "sessions turn-cpu")
+        self.assert_sides(rows, ["holdfast"], "keys turn-cpu", "sessions turn-cpu", "keys own", "sessions own")
+        self.assertGreater(rows["sessions own"]["runs"]["holdfast"][0], 0)
 
     def test_shards(self):
         rows = self.rows("shards", "--only", "set-p16,flood", "--requests", "5000", "--rate", "500", "--seconds", "1")

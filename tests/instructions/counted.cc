@@ -11,9 +11,8 @@
 #include <vector>
 
 #include "bench/request_template.h"
-#include "server/net/read_ahead.h"
 #include "storage/base/invariant.h"
-#include "tests/sim/cluster.h"
+#include "tests/sim/one_shard.h"
 
 using CountedTask = std::function<void()>;
 
@@ -30,25 +29,9 @@ constexpr uint64_t kKeys = 5000;
 
 using Words = std::vector<std::string>;
 
-// Has every batch encoded, and keeps none.
-class ForgettingLog final : public Log {
- public:
-  Index Push(const Batch& /*batch*/) override { return ++last_; }
-  Index LastPushed() const override { return last_; }
-  Index Durable() const override { return last_; }
-  void RequestSync(Index /*index*/) override {}
-  bool Keeps() const override { return true; }
-  bool Congested() const override { return false; }
-  void AddWaker(Waker* /*waker*/) override {}
-  Status Flush() override { return Status::Ok(); }
-
- private:
-  Index last_ = 0;
-};
-
 class Counted {
  public:
-  Counted() : client_(cluster_.Connect(0)) {
+  Counted() {
     Ask({"STOCK.CREATE", "open", "1000000", "LIMIT", "5", "OPENS", "1", "CLOSES", kCloses});
     Ask({"STOCK.CREATE", "gone", "0", "LIMIT", "5", "OPENS", "1", "CLOSES", kCloses});
     Ask({"STOCK.CREATE", "later", "10", "LIMIT", "5", "OPENS", kOpensLater, "CLOSES", kCloses});
@@ -86,8 +69,8 @@ class Counted {
   void Ask(const Words& words) {
     std::string request;
     bench::AppendCommand(request, words);
-    RunTurn(request);
-    Invariant(!client_.received.starts_with('-'));
+    shard_.RunTurn(request);
+    Invariant(!shard_.received().starts_with('-'));
   }
 
   // The requests of each turn; keys come round, holds never do.
@@ -102,17 +85,6 @@ class Counted {
     return turns;
   }
 
-  void RunTurn(std::string_view input) {
-    client_.received.clear();
-    cluster_.shard(0).NoteStanding();
-    cluster_.shard(0).SetNow(cluster_.now());
-    Router& router = cluster_.router(0);
-    ahead_.Read(router, parser_, input, {});
-    router.Prefetch(client_.client, ahead_.requests());
-    for (const Request& request : ahead_.requests()) router.Execute(client_.client, request);
-    router.EndTurn();
-  }
-
   static void Count(const char* name, const CountedTask& task) {
     CountedRun(&task);
     std::printf("%s %llu\n", name, static_cast<unsigned long long>(kOperations));
@@ -120,12 +92,12 @@ class Counted {
 
   // Once for tables and buffers to get their size, once for the count.
   void CountTwice(const char* name, const Words& words, std::string_view answer) {
-    for (const std::string& turn : Turns(words, 0)) RunTurn(turn);
+    for (const std::string& turn : Turns(words, 0)) shard_.RunTurn(turn);
     const std::vector<std::string> turns = Turns(words, kOperations);
     Count(name, [&] {
-      for (const std::string& turn : turns) RunTurn(turn);
+      for (const std::string& turn : turns) shard_.RunTurn(turn);
     });
-    Invariant(client_.received.starts_with(answer));
+    Invariant(shard_.received().starts_with(answer));
   }
 
   void CountParse(const Words& words) {
@@ -140,22 +112,19 @@ class Counted {
 
   // What the slow log, the latency monitor and the statistics take of a command that is not slow.
   void CountWatch() {
-    Shard& shard = cluster_.shard(0);
+    Shard& shard = shard_.shard();
     const Words words{"GET", "key"};
     const std::vector<std::string_view> views(words.begin(), words.end());
-    const Request request = cluster_.router(0).Read(views);
+    const Request request = shard_.router().Read(views);
     Count("watch", [&] {
       for (uint64_t i = 0; i < kOperations; ++i) {
-        shard.watch().Ran(*request.command, views, {}, cluster_.now());
+        shard.watch().Ran(*request.command, views, {}, shard_.now());
       }
     });
   }
 
-  ForgettingLog log_;
-  Cluster cluster_{1, log_, HashSeed{1}, Config{}, FromUnixMs(1'795'288'322'993)};
-  SimClient& client_;
+  OneShard shard_;
   RespParser parser_;
-  ReadAhead ahead_;
 };
 
 }  // namespace
