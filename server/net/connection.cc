@@ -23,6 +23,8 @@ namespace {
 constexpr size_t kUnsentBytesMax = size_t{256} * 1024;
 
 constexpr size_t kReadBytesMin = size_t{16} * 1024;
+// What brings more has requests enough of its own to be looked ahead at.
+constexpr size_t kGatheredBytesMax = 256;
 
 constexpr std::string_view kMaxClients = "-ERR max number of clients reached\r\n";
 constexpr std::string_view kDenied =
@@ -166,7 +168,7 @@ void Connection::UpdateReading() {
       [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
         auto* self = static_cast<Connection*>(handle->data);
         if (self->pending_.empty()) {
-          *buffer = self->loop_.read_buffer();
+          *buffer = self->loop_.ReadRoom();
         } else {
           const auto room = self->pending_.MakeRoom(kReadBytesMin);
           *buffer = uv_buf_init(room.at, static_cast<unsigned>(room.bytes));
@@ -187,21 +189,37 @@ void Connection::OnRead(ssize_t bytes, const uv_buf_t* buffer) {
     return CloseIfDone();
   }
   loop_.router().shard().metrics().net_input_bytes.Add(static_cast<uint64_t>(bytes));
-  if (buffer->base == loop_.read_buffer().base) {
-    ConsumeInput({buffer->base, static_cast<size_t>(bytes)});
+  if (loop_.InReadBuffer(buffer->base)) {
+    const std::string_view fresh(buffer->base, static_cast<size_t>(bytes));
+    if (gathered) loop_.ExecuteGathered();
+    if (closing_) return;
+    if (fresh.size() <= kGatheredBytesMax && pending_.empty()) return loop_.Gather(*this, fresh);
+    ConsumeInput(fresh);
   } else {
     pending_.Filled(static_cast<size_t>(bytes));
     ConsumeInput({});
   }
 }
 
-// `fresh` came into the loop's shared buffer: what is not executed now moves to pending_.
-void Connection::ConsumeInput(std::string_view fresh) {
+Router::Ahead Connection::ReadGathered(std::string_view input, ReadAhead& ahead) {
+  Read(input, ahead);
+  return {.client = &client_, .requests = ahead.requests()};
+}
+
+void Connection::ExecuteGathered(std::string_view input, ReadAhead& ahead) {
+  gathered = false;
+  ConsumeInput(input, &ahead);
+}
+
+// `fresh` came into the loop's shared buffer, and its first requests may be in `ahead` by now: what
+// is not executed here moves to pending_.
+void Connection::ConsumeInput(std::string_view fresh, ReadAhead* ahead) {
+  Invariant(fresh.empty() || pending_.empty());
   if (pending_.empty()) {
-    fresh.remove_prefix(ExecuteAll(fresh));
+    fresh.remove_prefix(ExecuteAll(fresh, ahead));
     if (!fresh.empty() && !stopped_) pending_.Append(fresh);
   } else {
-    pending_.Consume(ExecuteAll(pending_.view()));
+    pending_.Consume(ExecuteAll(pending_.view(), nullptr));
   }
   client_.query_bytes = pending_.size();
   if (client_.query_bytes >
@@ -218,28 +236,40 @@ bool Connection::MayExecute() const {
   return !stopped_ && !loop_.held() && !client_.blocked() && HasRoom();
 }
 
-// Executes whole requests while it may; returns how many bytes they took.
-size_t Connection::ExecuteAll(std::string_view input) {
+void Connection::Read(std::string_view input, ReadAhead& ahead) {
   Router& router = loop_.router();
-  ReadAhead& ahead = loop_.StartExecuting(*this);
+  ahead.Read(router, parser_, input, LimitsOf(client_, router.shard().config()));
+}
+
+// Executes whole requests while it may; returns how many bytes they took. `ahead`: where the first
+// ones are read and looked ahead at; null if they are not.
+size_t Connection::ExecuteAll(std::string_view input, ReadAhead* ahead) {
+  loop_.StartExecuting(*this);
   size_t done = 0;
   bool goes_on = true;
   while (goes_on && done < input.size() && MayExecute()) {
-    const RespParser::State end =
-        ahead.Read(router, parser_, input.substr(done), LimitsOf(client_, router.shard().config()));
-    if (ahead.requests().empty()) {
-      if (end == RespParser::State::kMalformed) Fail(parser_.error());
+    if (ahead == nullptr) {
+      ahead = &loop_.read_ahead();
+      Read(input.substr(done), *ahead);
+      const Router::Ahead all{.client = &client_, .requests = ahead->requests()};
+      loop_.router().Prefetch({&all, 1});
+    }
+    const bool malformed = ahead->end() == RespParser::State::kMalformed;
+    if (ahead->requests().empty()) {
+      if (malformed) Fail(parser_.error());
       break;
     }
-    router.Prefetch(client_, ahead.requests());
-    for (size_t i = 0; i < ahead.requests().size() && goes_on; ++i) {
-      goes_on = MayExecute() && ExecuteOne(ahead.requests()[i]);
-      if (goes_on) done += ahead.bytes(i);
+    for (size_t i = 0; i < ahead->requests().size() && goes_on; ++i) {
+      goes_on = MayExecute() && ExecuteOne(ahead->requests()[i]);
+      if (goes_on) done += ahead->bytes(i);
     }
     // Where one is held back, those behind it are read again when their turn comes; and what stands
     // before a malformed request may have changed the limits.
-    if (!goes_on || end == RespParser::State::kMalformed) parser_.Rewind();
+    if (!goes_on || malformed) parser_.Rewind();
+    ahead = nullptr;
   }
+  // Read, but it may not run any more.
+  if (ahead != nullptr && !ahead->requests().empty()) parser_.Rewind();
   loop_.EndExecuting();
   return done;
 }

@@ -13,10 +13,13 @@
 #include <uv.h>
 
 #include "protocol/resp_parser.h"
+#include "server/net/read_ahead.h"
 #include "server/net/read_buffer.h"
 #include "server/output_limit.h"
 #include "server/shard/client.h"
 #include "server/shard/request.h"
+#include "server/shard/router.h"
+#include "storage/base/invariant.h"
 
 namespace holdfast {
 
@@ -38,7 +41,7 @@ class Connection final : public ClientSink {
   void StopReading();
   // CLIENT PAUSE is over, or no longer what this one was held back for.
   void EndPostponed();
-  bool drained() const { return !unsent_ && !to_resume && client_.replies.empty(); }
+  bool drained() const { return !unsent_ && !to_resume && !gathered && client_.replies.empty(); }
   // Some that tell of data, and may not leave yet.
   bool HasWithheldAnswers() const { return client_.tells_data && !client_.replies.ready().empty(); }
   void Close();
@@ -52,6 +55,11 @@ class Connection final : public ClientSink {
 
   const Client& client() const { return client_; }
 
+  // EventLoop::Gather, in two steps: the requests in `input` are read into `ahead`; then, whatever
+  // others did meanwhile, they run.
+  Router::Ahead ReadGathered(std::string_view input, ReadAhead& ahead);
+  void ExecuteGathered(std::string_view input, ReadAhead& ahead);
+
   // What it holds of requests and replies.
   size_t BufferBytes() const {
     const size_t queued = client_.transaction ? client_.transaction->requests.size() : 0;
@@ -60,14 +68,16 @@ class Connection final : public ClientSink {
            client_.watched.size() * sizeof(Slot) + listens + client_.stalled.size();
   }
 
-  // In the loop's list of open connections, and in the one of those to resume.
+  // In the loop's list of open connections, in the one of those to resume, and among those whose
+  // input is gathered.
   Connection* next = nullptr;
   Connection* previous = nullptr;
   bool to_resume = false;
+  bool gathered = false;
 
  private:
   Connection(EventLoop& loop, bool unix_socket);
-  ~Connection() override = default;
+  ~Connection() override { Invariant(!gathered); }
 
   bool Introduce();
   void Refuse(std::string_view reply);
@@ -75,8 +85,9 @@ class Connection final : public ClientSink {
   bool HasRoom() const;
 
   void OnRead(ssize_t bytes, const uv_buf_t* buffer);
-  void ConsumeInput(std::string_view fresh);
-  size_t ExecuteAll(std::string_view input);
+  void ConsumeInput(std::string_view fresh, ReadAhead* ahead = nullptr);
+  size_t ExecuteAll(std::string_view input, ReadAhead* ahead);
+  void Read(std::string_view input, ReadAhead& ahead);
   bool MayExecute() const;
   bool Postpone(const Request& request);
   bool ExecuteOne(const Request& request);

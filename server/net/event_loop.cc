@@ -1,6 +1,7 @@
 #include "server/net/event_loop.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "server/server_log.h"
@@ -133,6 +134,7 @@ void EventLoop::OnTick() {
 }
 
 void EventLoop::OnPrepare() {
+  ExecuteGathered();
   UpdateHeld();
   router_->EndTurn();
   if (work_started_ns_ != 0) {
@@ -249,6 +251,36 @@ void EventLoop::Remove(Connection& connection) {
   }
   if (connection.next != nullptr) connection.next->previous = connection.previous;
   if (connection.to_resume) std::erase(to_resume_, &connection);
+  if (!connection.gathered) return;
+  connection.gathered = false;
+  for (Gathered& one : std::span(gathered_).first(gathered_count_)) {
+    if (one.connection == &connection) one.connection = nullptr;
+  }
+}
+
+void EventLoop::Gather(Connection& connection, std::string_view input) {
+  Invariant(!connection.gathered);
+  connection.gathered = true;
+  Gathered& one = gathered_[gathered_count_++];
+  one.connection = &connection;
+  one.input = input;
+  gathered_end_ = static_cast<size_t>(input.data() + input.size() - read_buffer_.get());
+  if (gathered_count_ == kGatheredMax) ExecuteGathered();
+}
+
+void EventLoop::ExecuteGathered() {
+  const auto gathered = std::span(gathered_).first(gathered_count_);
+  std::array<Router::Ahead, kGatheredMax> all;
+  size_t read = 0;
+  for (Gathered& one : gathered) {
+    if (one.connection != nullptr) all[read++] = one.connection->ReadGathered(one.input, one.ahead);
+  }
+  router_->Prefetch(std::span(all).first(read));
+  for (Gathered& one : gathered) {
+    if (one.connection != nullptr) one.connection->ExecuteGathered(one.input, one.ahead);
+  }
+  gathered_count_ = 0;
+  gathered_end_ = 0;
 }
 
 void EventLoop::ResumeLater(Connection& connection) {

@@ -1,12 +1,15 @@
 // EventLoop: one shard's thread. libuv around a Router: sockets, wakes and ticks in, replies out,
 // and the end of the turn before every wait.
 //
-//   poll (reads, letters, log wakes) ─► timers ─► prepare: EndTurn ─► poll ...
+//   poll (reads, letters, log wakes) ─► timers ─► prepare: what was gathered, EndTurn ─► poll ...
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <uv.h>
@@ -53,18 +56,32 @@ class EventLoop {
   // ---- for Connection; owner thread
   uv_loop_t* uv() { return &uv_; }
   Router& router() { return *router_; }
-  uv_buf_t read_buffer() { return uv_buf_init(read_buffer_.get(), kReadBufferBytes); }
+  // Where the next read goes, behind what is gathered.
+  uv_buf_t ReadRoom() {
+    return uv_buf_init(read_buffer_.get() + gathered_end_,
+                       static_cast<unsigned>(kReadBufferBytes - gathered_end_));
+  }
+  bool InReadBuffer(const char* at) const {
+    return std::less_equal<>()(read_buffer_.get(), at) &&
+           std::less<>()(at, read_buffer_.get() + kReadBufferBytes);
+  }
+  // A request alone waits for one cache miss after the other, and with -P 1 each connection that
+  // the poll found readable brings one. So what small reads brought waits for the others', at most
+  // until the end of the turn; then all are looked ahead at together, and run. `input` has just
+  // come into ReadRoom, and stays. Requires: nothing of this connection is gathered.
+  void Gather(Connection& connection, std::string_view input);
+  void ExecuteGathered();
   void Add(Connection& connection);
   void Remove(Connection& connection);
   // It has requests read and not executed, and room again: goes on with them in the next turn.
   void ResumeLater(Connection& connection);
-  // From here to EndExecuting requests of this connection run, and none of any other; they are read
-  // into what is returned.
-  ReadAhead& StartExecuting(const Connection& connection) {
+  // From here to EndExecuting requests of this connection run, and none of any other.
+  void StartExecuting(const Connection& connection) {
     Invariant(executing_ == nullptr);
     executing_ = &connection;
-    return read_ahead_;
   }
+  // For what is read and executed at once.
+  ReadAhead& read_ahead() { return read_ahead_; }
   void EndExecuting() { executing_ = nullptr; }
   const Connection* executing() const { return executing_; }
   // A client waits for the end of such a pause.
@@ -85,7 +102,14 @@ class EventLoop {
   void BeginWork();
 
  private:
-  static constexpr unsigned kReadBufferBytes = 64 * 1024;
+  static constexpr size_t kReadBufferBytes = size_t{64} * 1024;
+  static constexpr size_t kGatheredMax = 16;
+
+  struct Gathered {
+    Connection* connection = nullptr;  // null: closed meanwhile
+    std::string_view input;
+    ReadAhead ahead;
+  };
 
   void OnWake();
   void OnTick();
@@ -119,6 +143,9 @@ class EventLoop {
   std::vector<Letter> letters_;
   std::unique_ptr<char[]> read_buffer_;
   ReadAhead read_ahead_;
+  std::array<Gathered, kGatheredMax> gathered_;
+  size_t gathered_count_ = 0;
+  size_t gathered_end_ = 0;  // in read_buffer_
   const Connection* executing_ = nullptr;
 
   bool held_ = false;

@@ -4,20 +4,20 @@
 
 namespace holdfast {
 
-RespParser::State ReadAhead::Read(const Router& router, RespParser& parser, std::string_view input,
-                                  const ParserLimits& limits) {
+void ReadAhead::Read(const Router& router, RespParser& parser, std::string_view input,
+                     const ParserLimits& limits) {
   requests_.clear();
   ends_.clear();
   words_.clear();
   if (words_.capacity() > kWordsKept) words_.shrink_to_fit();
 
-  auto state = RespParser::State::kComplete;
+  end_ = RespParser::State::kComplete;
   bool goes_on = true;
   while (goes_on && !input.empty()) {
     goes_on = input.front() == '*';
     const RespParser::Result result = parser.Parse(input, limits, words_);
-    state = result.state;
-    if (state != RespParser::State::kComplete) break;
+    end_ = result.state;
+    if (end_ != RespParser::State::kComplete) break;
     ends_.push_back({.words = words_.size(), .bytes = result.consumed});
     input.remove_prefix(result.consumed);
     goes_on = goes_on && ends_.size() < kRequestsMax && words_.size() < kWordsMaxAhead;
@@ -29,7 +29,6 @@ RespParser::State ReadAhead::Read(const Router& router, RespParser& parser, std:
     requests_.push_back(words.empty() ? Request{} : router.Read(words));
     first = end.words;
   }
-  return state;
 }
 
 }  // namespace holdfast

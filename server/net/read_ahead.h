@@ -4,7 +4,7 @@
 // What runs first may change how the rest must be read (AUTH lifts limits) or keep it from running
 // (a pause): then the parser is rewound and the rest is read again.
 //
-// One for each loop, kept for its memory: its connections take turns.
+// Kept for its memory: the connections of a loop take turns with a few of them.
 #pragma once
 
 #include <cstdint>
@@ -22,14 +22,16 @@ class Router;
 class ReadAhead {
  public:
   // Reads until so many requests are there, or one that is not whole, or one that is inline (its
-  // words may lie in the parser). Returns how the last Parse ended.
-  RespParser::State Read(const Router& router, RespParser& parser, std::string_view input,
-                         const ParserLimits& limits);
+  // words may lie in the parser).
+  void Read(const Router& router, RespParser& parser, std::string_view input,
+            const ParserLimits& limits);
 
   // Their words stay while the input does, until the next Read.
   std::span<const Request> requests() const { return requests_; }
   // Of the i-th request.
   size_t bytes(size_t i) const { return ends_[i].bytes; }
+  // How the last Parse ended.
+  RespParser::State end() const { return end_; }
 
  private:
   static constexpr size_t kRequestsMax = 32;
@@ -44,6 +46,7 @@ class ReadAhead {
   std::vector<Request> requests_;
   std::vector<End> ends_;
   RespParser::Words words_;
+  RespParser::State end_ = RespParser::State::kComplete;
 };
 
 }  // namespace holdfast

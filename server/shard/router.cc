@@ -106,7 +106,7 @@ Request Router::Read(Args words) const {
   return request;
 }
 
-void Router::Prefetch(const Client& client, std::span<const Request> requests) const {
+void Router::Prefetch(std::span<const Ahead> all) const {
   if (shard_.loading()) return;
   const Keyspace& keyspace = shard_.keyspace();
   absl::InlinedVector<KeyPlace, kAheadMax> places;
@@ -116,18 +116,20 @@ void Router::Prefetch(const Client& client, std::span<const Request> requests) c
   };
   absl::InlinedVector<OfStock, kAheadMax> of_stock;
   uint64_t last_hash = 0;
-  for (const Request& request : requests) {
-    const auto& [words, command, key] = request;
-    if (!key || shard_.server().map.OwnerOf(key->slot) != shard_.id()) continue;
-    // A burst is about one SKU: once is enough.
-    if (places.empty() || last_hash != key->hash)
-      places.push_back({{client.db, key->slot, KeyWord(*command, words, 0)}, key->hash});
-    last_hash = key->hash;
-    if (command->ahead != nullptr)
-      of_stock.push_back({.request = &request, .place = places.size() - 1});
+  for (const auto& [client, requests] : all) {
+    for (const Request& request : requests) {
+      const auto& [words, command, key] = request;
+      if (!key || shard_.server().map.OwnerOf(key->slot) != shard_.id()) continue;
+      // A burst is about one SKU: once is enough.
+      if (places.empty() || last_hash != key->hash)
+        places.push_back({{client->db, key->slot, KeyWord(*command, words, 0)}, key->hash});
+      last_hash = key->hash;
+      if (command->ahead != nullptr && client->db == kStockDb)
+        of_stock.push_back({.request = &request, .place = places.size() - 1});
+    }
   }
   if (places.size() > 1) keyspace.Prefetch(places);
-  if (of_stock.size() <= 1 || client.db != kStockDb) return;
+  if (of_stock.size() <= 1) return;
   absl::InlinedVector<Keyspace::RecordsAhead, kAheadMax> records;
   Keyspace::ItemsAhead items(keyspace);
   for (const auto& [request, sku] : of_stock) {

@@ -57,8 +57,13 @@ class Router {
 
   // Looks a request up, but not at anybody's state. Requires: words not empty.
   Request Read(Args words) const;
-  // What these requests of one client will read, all at once (Keyspace::Prefetch).
-  void Prefetch(const Client& client, std::span<const Request> requests) const;
+  // Requests that run soon, of one client.
+  struct Ahead {
+    const Client* client;
+    std::span<const Request> requests;
+  };
+  // What all of these will read, at once (Keyspace::Prefetch).
+  void Prefetch(std::span<const Ahead> all) const;
 
   // Requires: !client.blocked().
   void Execute(Client& client, const Request& request);

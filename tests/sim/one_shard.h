@@ -42,7 +42,8 @@ class OneShard {
     shard().NoteStanding();
     shard().SetNow(cluster_.now());
     ahead_.Read(router(), parser_, input, {});
-    router().Prefetch(client_.client, ahead_.requests());
+    const Router::Ahead all{.client = &client_.client, .requests = ahead_.requests()};
+    router().Prefetch({&all, 1});
     for (const Request& request : ahead_.requests()) router().Execute(client_.client, request);
     router().EndTurn();
   }

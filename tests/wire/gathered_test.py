@@ -1,0 +1,127 @@
+import contextlib
+import signal
+import socket
+import unittest
+
+from harness import Client, ReplyError, WireTest, eventually
+
+
+class Gathered(WireTest):
+    """What small requests of many connections find when one poll brings them all: they run one behind the other, and what
+    one does to another's connection is done before that one's turn."""
+
+    flags = ("--shards", "1", "--appendonly", "no")
+
+    @contextlib.contextmanager
+    def one_poll(self):
+        """What is sent in this block is there before the server looks."""
+        process = self.server.process
+        process.send_signal(signal.SIGSTOP)
+        try:
+            with open("/proc/%d/stat" % process.pid) as stat:
+                eventually(lambda: stat.seek(0) == 0 and stat.read().rsplit(")", 1)[1].split()[0] in "Tt")
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+    def clients(self, count):
+        clients = [self.connect() for _ in range(count)]
+        for client in clients:
+            client.call("PING")
+        return clients
+
+    @staticmethod
+    def closed(client):
+        client.buffer = b""
+        return client.at_end()
+
+    def test_each_connection_gets_its_own_answers(self):
+        clients = self.clients(100)
+        with self.one_poll():
+            for i, client in enumerate(clients):
+                client.send("SET", self.key(i), i)
+                client.send("INCR", self.key("all"))
+                client.send("GET", self.key(i))
+        answers = [[client.read() for _ in range(3)] for client in clients]
+        self.assertEqual([(first, third) for first, _, third in answers], [("OK", b"%d" % i) for i in range(100)])
+        self.assertEqual(sorted(second for _, second, _ in answers), list(range(1, 101)))
+
+    def test_reservations_of_many_connections_sell_no_more_than_there_is(self):
+        clients = self.clients(50)
+        sku = self.key("sku")
+        self.call("STOCK.CREATE", sku, "20", "LIMIT", "3")
+        with self.one_poll():
+            for i, client in enumerate(clients):
+                client.send("RESERVE", sku, "hold-%d" % i, "1", "EX", "60", "BUYER", "buyer-%d" % i)
+        codes = [client.read()[0] for client in clients]
+        self.assertEqual((codes.count("HELD"), codes.count("SOLDOUT")), (20, 30))
+
+    def test_a_client_that_says_no_more_is_answered(self):
+        clients = self.clients(20)
+        with self.one_poll():
+            for client in clients:
+                client.send("ECHO", "the last")
+                client.socket.shutdown(socket.SHUT_WR)
+        for client in clients:
+            self.assertEqual(client.read(), b"the last")
+            self.assertTrue(client.at_end())
+
+    def test_a_client_that_is_killed_meanwhile_harms_nobody_else(self):
+        for _ in range(20):
+            killer, *others = self.clients(30)
+            names = [client.call("CLIENT", "ID") for client in others[:10]]
+            self.call("DEL", self.key())
+            for name in names:
+                killer.send("CLIENT", "KILL", "ID", name)
+                for client in others:  # a kill comes to be in the middle of these
+                    with contextlib.suppress(ConnectionError):
+                        client.send("INCR", self.key())
+            self.assertEqual([killer.read() for _ in names], [1] * 10)
+            answers = [[client.read() for _ in names] for client in others[10:]]
+            flat = [answer for one in answers for answer in one]
+            self.assertEqual(len(set(flat)), len(flat))
+            self.assertTrue(all(one == sorted(one) for one in answers))
+            self.assertGreaterEqual(int(self.call("GET", self.key())), max(flat))
+            for client in others[:10]:
+                self.assertTrue(eventually(lambda client=client: self.closed(client)))
+
+    def test_who_is_paused_meanwhile_waits_and_loses_nothing(self):
+        pauses, *others = self.clients(8)
+        for _ in range(5):
+            self.call("DEL", self.key())
+            with self.one_poll():
+                pauses.send("CLIENT", "PAUSE", "200", "WRITE")
+                for client in others:  # whoever of them comes behind it
+                    client.raw(Client.pack("ECHO", "x") + Client.pack("INCR", self.key()) + Client.pack("PING")[:9])
+            self.assertEqual(pauses.read(), "OK")
+            self.assertEqual([client.read() for client in others], [b"x"] * 7)
+            self.assertEqual(sorted(client.read() for client in others), list(range(1, 8)))
+            for client in others:
+                client.raw(Client.pack("PING")[9:])
+                self.assertEqual(client.read(), "PONG")
+
+    def test_requests_that_are_cut_or_malformed_harm_nobody_else(self):
+        clients = self.clients(30)
+        whole = Client.pack("ECHO", "whole")
+        with self.one_poll():
+            for i, client in enumerate(clients):
+                client.raw((whole[:i % 20 + 1], whole + whole[:7], b"*1\r\n$x\r\n")[i % 3])
+        for i, client in enumerate(clients):
+            if i % 3 == 2:
+                self.assertIsInstance(client.read(), ReplyError)
+                self.assertTrue(client.at_end())
+                continue
+            if i % 3 == 1:
+                self.assertEqual(client.read(), b"whole")
+            client.raw(whole[i % 20 + 1:] if i % 3 == 0 else whole[7:])
+            self.assertEqual(client.read(), b"whole")
+
+
+class GatheredByTwoShards(Gathered):
+    """Letters come in between."""
+
+    flags = ("--shards", "2", "--appendonly", "no")
+
+
+if __name__ == "__main__":
+    unittest.main()
