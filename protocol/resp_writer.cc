@@ -1,12 +1,39 @@
 #include "protocol/resp_writer.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <charconv>
 #include <cmath>
 
 #include "storage/base/invariant.h"
 
 namespace holdfast {
 namespace {
+
+// "000102...99"
+constexpr auto kPairs = [] {
+  std::array<char, 200> pairs{};
+  for (size_t i = 0; i < pairs.size(); ++i)
+    pairs[i] = static_cast<char>('0' + (i % 2 == 0 ? i / 20 : i / 2 % 10));
+  return pairs;
+}();
+
+// The power of ten with so many zeros.
+constexpr auto kPowers = [] {
+  std::array<uint64_t, 20> powers{1};
+  for (size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
+  return powers;
+}();
+
+// log10 by log2: 1233 / 4096 is the ratio, and one too many is seen by the power.
+constexpr size_t DigitsOf(uint64_t value) {
+  const auto guess = static_cast<size_t>(std::bit_width(value | 1) * 1233 >> 12);
+  return guess + (value >= kPowers[guess] ? 1 : 0);
+}
+static_assert(DigitsOf(9) == 1 && DigitsOf(10) == 2 && DigitsOf(99) == 2 && DigitsOf(100) == 3);
+static_assert(DigitsOf(999'999'999'999) == 12 && DigitsOf(1'000'000'000'000) == 13);
+static_assert(DigitsOf(uint64_t{1} << 63) == 19);
 
 constexpr int kDoubleDigits = 17;
 constexpr size_t kFormatBytes = 3;  // of a verbatim string, before its ':'
@@ -32,6 +59,35 @@ void RespWriter::Bulk(std::string_view bytes) {
   if (out_.size() >= end_) return;
   Header('$', bytes.size());
   out_.append(bytes).append(kCrlf);
+}
+
+char* RespWriter::PutDigits(char* at, int64_t value) {
+  auto left = static_cast<uint64_t>(value);
+  if (value < 0) {
+    *at++ = '-';
+    left = 0 - left;
+  }
+  char* const end = at + DigitsOf(left);
+  char* digit = end;
+  for (; left >= 100; left /= 100) std::memcpy(digit -= 2, &kPairs[left % 100 * 2], 2);
+  if (left >= 10) {
+    std::memcpy(digit - 2, &kPairs[left * 2], 2);
+  } else {
+    digit[-1] = static_cast<char>('0' + left);
+  }
+  return end;
+}
+
+void RespWriter::StatusArray(std::string_view status, std::initializer_list<int64_t> numbers) {
+  Invariant(status.size() <= kStatusBytesMax && numbers.size() <= kStatusNumbersMax);
+  char text[4 + 1 + kStatusBytesMax + 2 + kStatusNumbersMax * kNumberBytesMax];
+  std::memcpy(text, "*?\r\n+", 5);
+  text[1] = static_cast<char>('1' + numbers.size());
+  char* end = std::copy(status.begin(), status.end(), text + 5);
+  std::memcpy(end, "\r\n", 2);
+  end += 2;
+  for (const int64_t number : numbers) end = PutNumber(end, ':', number);
+  out_.append(text, static_cast<size_t>(end - text));
 }
 
 void RespWriter::Double(double value) {

@@ -15,10 +15,10 @@
 // is the caller's part, and a wrong count spoils the whole connection.
 #pragma once
 
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -67,6 +67,12 @@ class RespWriter {
   // `pairs` keys, each followed by its value.
   void Map(size_t pairs) { Resp3() ? Header('%', pairs) : Header('*', 2 * pairs); }
   void Set(size_t elements) { Header(Resp3() ? '~' : '*', elements); }
+  // An array of a simple string and integers, written at once: what a sale answers is this. Its
+  // text comes from our own tables, like a simple string's. Requires: at most kStatusBytesMax of
+  // it, and kStatusNumbersMax.
+  static constexpr size_t kStatusBytesMax = 16;
+  static constexpr size_t kStatusNumbersMax = 3;
+  void StatusArray(std::string_view status, std::initializer_list<int64_t> numbers);
   // Out of band in RESP3: stands between replies, never inside one.
   void Push(size_t elements) { Header(Resp3() ? '>' : '*', elements); }
 
@@ -88,16 +94,21 @@ class RespWriter {
 
   void Number(char marker, int64_t value) {
     char text[kNumberBytesMax];
-    text[0] = marker;
+    const char* const end = PutNumber(text, marker, value);
+    out_.append(text, static_cast<size_t>(end - text));
+  }
+  // Sign and digits; returns the end, like the next one.
+  static char* PutDigits(char* at, int64_t value);
+  // Writes at most kNumberBytesMax.
+  static char* PutNumber(char* at, char marker, int64_t value) {
+    *at++ = marker;
     if (value >= 0 && value <= 9) {
-      text[1] = static_cast<char>('0' + value);
-      std::memcpy(text + 2, "\r\n", 2);
-      out_.append(text, 4);
-      return;
+      *at++ = static_cast<char>('0' + value);
+    } else {
+      at = PutDigits(at, value);
     }
-    char* const end = std::to_chars(text + 1, text + sizeof text - 2, value).ptr;
-    std::memcpy(end, "\r\n", 2);
-    out_.append(text, static_cast<size_t>(end + 2 - text));
+    std::memcpy(at, "\r\n", 2);
+    return at + 2;
   }
 
   std::string& out_;

@@ -2,9 +2,6 @@
 #include "storage/core/holds.h"
 
 #include <algorithm>
-#include <initializer_list>
-
-#include <fmt/format.h>
 
 #include "server/commands/keys.h"
 #include "server/commands/stock_arguments.h"
@@ -52,41 +49,6 @@ constexpr bool IsRefusal(ReserveStatus status) {
 }
 static_assert(static_cast<int>(ReserveStatus::kClosed) < kStatusesMax);
 
-// An array of a status and numbers, written in one piece: a sale's answers are these.
-class StockAnswer {
- public:
-  StockAnswer(size_t elements, std::string_view status) {
-    Put({'*', static_cast<char>('0' + elements), '\r', '\n', '+'});
-    Invariant(status.size() <= kStatusMax);
-    end_ = std::copy(status.begin(), status.end(), end_);
-    Put({'\r', '\n'});
-  }
-  StockAnswer& Number(int64_t value) {
-    Put({':'});
-    if (value >= 0 && value <= 9) {
-      Put({static_cast<char>('0' + value)});
-    } else {
-      const fmt::format_int digits(value);
-      end_ = std::copy(digits.data(), digits.data() + digits.size(), end_);
-    }
-    Put({'\r', '\n'});
-    return *this;
-  }
-  std::string_view bytes() const { return {bytes_, static_cast<size_t>(end_ - bytes_)}; }
-
- private:
-  static constexpr size_t kStatusMax = 16;
-  static constexpr size_t kDigitsMax = 20;
-  static constexpr size_t kNumbersMax = 3;
-
-  void Put(std::initializer_list<char> bytes) {
-    end_ = std::copy(bytes.begin(), bytes.end(), end_);
-  }
-
-  char bytes_[4 + 1 + kStatusMax + 2 + kNumbersMax * (1 + kDigitsMax + 2)];
-  char* end_ = bytes_;
-};
-
 void ReplyMisuse(CommandContext& ctx, Args args, ReserveStatus status) {
   if (status == ReserveStatus::kHoldMismatch) {
     return ctx.reply.Error("HOLDMISMATCH hold " + Quoted(args[2]) +
@@ -108,9 +70,7 @@ void ReplyTo(CommandContext& ctx, Args args, StockVerb verb, const ReserveOutcom
   const std::string_view word = WordOf(outcome.status);
   if (word.empty()) return ReplyMisuse(ctx, args, outcome.status);
   CountOutcome(ctx, verb, outcome.status);
-  StockAnswer answer(4, word);
-  answer.Number(outcome.units).Number(ToUnixMs(outcome.ms)).Number(outcome.n);
-  ctx.reply.Raw(answer.bytes());
+  ctx.reply.StatusArray(word, {outcome.units, ToUnixMs(outcome.ms), outcome.n});
 }
 
 void CmdReserve(CommandContext& ctx, Args args) {
@@ -157,7 +117,7 @@ void CmdAmend(CommandContext& ctx, Args args) {
 // ---- CONFIRM, RELEASE, EXTEND ----
 
 void ReplyState(CommandContext& ctx, std::string_view state, int64_t n) {
-  ctx.reply.Raw(StockAnswer(2, state).Number(n).bytes());
+  ctx.reply.StatusArray(state, {n});
 }
 
 void ReplyTo(CommandContext& ctx, Args args, const ConfirmOutcome& outcome) {

@@ -26,7 +26,8 @@ void ReadAhead::Read(const Router& router, RespParser& parser, std::string_view 
   size_t first = 0;
   for (const End& end : ends_) {
     const Args words = Args(words_).subspan(first, end.words - first);
-    requests_.push_back(words.empty() ? Request{} : router.Read(words));
+    const Request* const before = requests_.empty() ? nullptr : &requests_.back();
+    requests_.push_back(words.empty() ? Request{} : router.Read(words, before));
     first = end.words;
   }
 }

@@ -20,6 +20,13 @@ constexpr size_t kKeysAtOnceMax = 256;
 // Requests that are looked at together; there may be more.
 constexpr size_t kAheadMax = 32;
 
+// Whether that name alone tells the row, and is the request's: a subcommand's row has a longer one.
+bool IsNamedAlike(const Request& request, std::string_view name) {
+  const auto& [words, command, key] = request;
+  return command != nullptr && (command->flags & kContainer) == 0 &&
+         command->name.size() == words[0].size() && EqualsIgnoreCase(words[0], name);
+}
+
 size_t BytesOf(Args words) {
   size_t bytes = 0;
   for (const std::string_view word : words) bytes += word.size();
@@ -98,11 +105,16 @@ Client* Router::FindClient(uint64_t id) const {
   return found == clients_.end() ? nullptr : found->second;
 }
 
-Request Router::Read(Args words) const {
-  Request request{.words = words, .command = commands_.Find(words)};
+Request Router::Read(Args words, const Request* before) const {
+  const bool alike = before != nullptr && IsNamedAlike(*before, words[0]);
+  Request request{.words = words, .command = alike ? before->command : commands_.Find(words)};
   if (request.command == nullptr || !HasKey(*request.command, words)) return request;
   const std::string_view key = KeyWord(*request.command, words, 0);
-  request.key = KeyHash{.slot = SlotOf(key), .hash = shard_.keyspace().Hash(key).hash};
+  if (alike && before->key && KeyWord(*before->command, before->words, 0) == key) {
+    request.key = before->key;
+  } else {
+    request.key = KeyHash{.slot = SlotOf(key), .hash = shard_.keyspace().Hash(key).hash};
+  }
   return request;
 }
 

@@ -55,8 +55,10 @@ class Router {
   const absl::flat_hash_map<uint64_t, Client*>& clients() const { return clients_; }
   Client* FindClient(uint64_t id) const;
 
-  // Looks a request up, but not at anybody's state. Requires: words not empty.
-  Request Read(Args words) const;
+  // Looks a request up, but not at anybody's state. `before`: one whose words are still there, as
+  // that in front of it; null for none. A pipeline says the same name again, a burst the same key.
+  // Requires: words not empty.
+  Request Read(Args words, const Request* before = nullptr) const;
   // Requests that run soon, of one client.
   struct Ahead {
     const Client* client;

@@ -25,6 +25,19 @@ class Protocol(WireTest):
         with self.assertRaisesRegex(ReplyError, "unknown command"):
             self.call("CLIENT|ID", "x")
 
+    def test_a_request_like_the_one_in_front_of_it_is_still_its_own(self):
+        key, other = self.key("a"), self.key("b")
+        replies = self.client.pipeline(
+            ("SET", key, "1"), ("SET", other, "2"), ("GET", key), ("GET", other), ("get", key), ("GET", key), ("GET",),
+            ("GET", key), ("GETDEL", key), ("GET", key), ("CONFIG", "GET", "port"), ("CONFIG", "RESETSTAT"),
+            ("CONFIG|GET", "port"), ("CONFIG", "GET", "port"), ("CONFIG",), ("NOSUCH", key), ("NOSUCH", key), ("GET", other),
+            ("OBJECT", "ENCODING", other), ("OBJECT", "ENCODING", key), ("OBJECT", "HELP"))
+        codes = [reply.code if isinstance(reply, ReplyError) else reply for reply in replies[:-1]]
+        port = [b"port", b"%d" % self.server.port]
+        self.assertEqual(codes, ["OK", "OK", b"1", b"2", b"1", b"1", "ERR", b"1", b"1", None, port, "OK", "ERR", port, "ERR",
+                                 "ERR", "ERR", b"2", b"int", None])
+        self.assertIsInstance(replies[-1], list)
+
     def test_malformed_bytes_close_that_connection_only(self):
         for data, text in ((b"*1\r\n:1\r\n", "ERR Protocol error: expected '$', got ':'"),
                            (b"*-x\r\n", "ERR Protocol error: invalid multibulk length"),

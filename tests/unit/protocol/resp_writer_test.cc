@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -61,13 +62,37 @@ TEST(RespWriter, CleansNothingButTheError) {
 }
 
 TEST(RespWriter, WritesEveryInteger) {
-  for (const int64_t value :
-       {int64_t{0}, int64_t{1}, int64_t{9}, int64_t{10}, int64_t{-1}, int64_t{-10},
-        int64_t{1795288322993}, std::numeric_limits<int64_t>::max(),
-        std::numeric_limits<int64_t>::min()}) {
+  std::vector<int64_t> values = {1795288322993, std::numeric_limits<int64_t>::max(),
+                                 std::numeric_limits<int64_t>::min()};
+  int64_t power = 1;  // of ten, and what is one digit less
+  for (int zeros = 0; zeros <= 18; ++zeros, power = zeros <= 18 ? power * 10 : power) {
+    for (const int64_t value : {power - 1, power, power + 1, 7 * (power / 7)}) {
+      values.push_back(value);
+      values.push_back(-value);
+    }
+  }
+  for (int64_t value = -1100; value <= 1100; ++value) values.push_back(value);
+  for (const int64_t value : values) {
     EXPECT_EQ(InBoth([&](auto& w) { w.Integer(value); }),
               Same(":" + std::to_string(value) + "\r\n"));
   }
+}
+
+TEST(RespWriter, WritesAStatusWithItsNumbersInOnePiece) {
+  EXPECT_EQ(InBoth([](auto& w) {
+              w.StatusArray("SOLDOUT", {0, 1795288322993, -1});
+            }),
+            Same("*4\r\n+SOLDOUT\r\n:0\r\n:1795288322993\r\n:-1\r\n"));
+  EXPECT_EQ(InBoth([](auto& w) { w.StatusArray("CONFIRMED", {12}); }),
+            Same("*2\r\n+CONFIRMED\r\n:12\r\n"));
+  constexpr int64_t kLeast = std::numeric_limits<int64_t>::min();
+  const std::string least = ":" + std::to_string(kLeast) + "\r\n";
+  EXPECT_EQ(
+      InBoth([](auto& w) {
+        w.StatusArray(std::string(RespWriter::kStatusBytesMax, 'S'), {kLeast, kLeast, kLeast});
+      }),
+      Same("*4\r\n+" + std::string(RespWriter::kStatusBytesMax, 'S') + "\r\n" + least + least +
+           least));
 }
 
 TEST(RespWriter, HasOneNullInResp3AndTwoInResp2) {
