@@ -189,16 +189,21 @@ void Connection::OnRead(ssize_t bytes, const uv_buf_t* buffer) {
     return CloseIfDone();
   }
   loop_.router().shard().metrics().net_input_bytes.Add(static_cast<uint64_t>(bytes));
-  if (loop_.InReadBuffer(buffer->base)) {
-    const std::string_view fresh(buffer->base, static_cast<size_t>(bytes));
-    if (gathered) loop_.ExecuteGathered();
-    if (closing_) return;
-    if (fresh.size() <= kGatheredBytesMax && pending_.empty()) return loop_.Gather(*this, fresh);
-    ConsumeInput(fresh);
-  } else {
+  if (!loop_.InReadBuffer(buffer->base)) {
     pending_.Filled(static_cast<size_t>(bytes));
-    ConsumeInput({});
+    return ConsumeInput({});
   }
+  const std::string_view fresh(buffer->base, static_cast<size_t>(bytes));
+  if (gathered) {  // a poll of many comes back for more
+    loop_.ExecuteGathered();
+    if (closing_) return;
+  }
+  if (!pending_.empty()) {
+    pending_.Append(fresh);
+    return ConsumeInput({});
+  }
+  if (fresh.size() <= kGatheredBytesMax) return loop_.Gather(*this, fresh);
+  ConsumeInput(fresh);
 }
 
 Router::Ahead Connection::ReadGathered(std::string_view input, ReadAhead& ahead) {

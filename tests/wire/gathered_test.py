@@ -1,4 +1,5 @@
 import contextlib
+import resource
 import signal
 import socket
 import unittest
@@ -99,6 +100,29 @@ class Gathered(WireTest):
             for client in others:
                 client.raw(Client.pack("PING")[9:])
                 self.assertEqual(client.read(), "PONG")
+
+    def test_a_poll_that_comes_back_for_more_finds_the_rest(self):
+        # One call tells of 1,024 at most, and the poll goes on: the last ones, who still wait for the others of their
+        # sixteen, may have said more by then.
+        descriptors, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(descriptors, min(most, 4000)), most))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (descriptors, most))
+        first, *clients = self.clients(1024)
+        for size in (60, 120, 180):
+            word = b"x" * size
+            request = Client.pack("ECHO", word)
+            with self.one_poll():
+                first.send("ECHO", "y" * 300)  # runs alone: fifteen are left over
+                for client in clients[:-15]:
+                    client.raw(request)
+                for client in clients[-15:]:
+                    client.raw(request[:1])
+            for at in range(1, len(request)):
+                for client in clients[-15:]:
+                    client.raw(request[at : at + 1])
+            self.assertEqual(first.read(), b"y" * 300)
+            for client in clients:
+                self.assertEqual(client.read(), word)
 
     def test_requests_that_are_cut_or_malformed_harm_nobody_else(self):
         clients = self.clients(30)
