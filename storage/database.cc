@@ -46,6 +46,10 @@ constexpr int kMemtables = 8;
 // snapshot opens up to a quarter of these while every writer waits.
 constexpr int kOpenTables = 256;
 
+// A table goes to the disk while it is written, in parts of so many bytes: as one piece at its end
+// it would keep the log's syncs waiting.
+constexpr uint64_t kBytesPerSync = uint64_t{256} << 10;
+
 // As table_tail.h reads them, whatever a later RocksDB would rather write.
 rocksdb::BlockBasedTableOptions TableFormat() {
   rocksdb::BlockBasedTableOptions table;
@@ -158,6 +162,7 @@ rocksdb::DBOptions Database::DbOptions() const {
   // After a failed write nobody knows what the disk holds: RocksDB must not try to go on by itself.
   options.max_bgerror_resume_count = 0;
   options.max_background_jobs = 2;
+  options.bytes_per_sync = kBytesPerSync;
   options.max_open_files = kOpenTables;
   options.max_file_opening_threads = 1;  // a few tables a family: no need for 16 threads for each
   options.info_log = std::make_shared<NoLogFile>();
