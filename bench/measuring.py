@@ -208,7 +208,8 @@ def in_turn(sides, rounds, measures=(None,)):
 
 @dataclass
 class Row:
-    """One measure. `better`: "ratio", what is wanted is Redis' figure by ours, at least so much; "less", ours at most."""
+    """One measure. `better`: "ratio", what is wanted is Redis' figure by ours, at least so much; "less", ours at most; "more",
+    the ratio is ours by Redis'."""
     name: str
     what: str
     want: float = None
@@ -227,7 +228,7 @@ class Row:
     def ratio(self):
         """The median of the rounds' own ratios: whoever shares the machine slows both runs of a round."""
         pairs = list(zip(self.runs.get("redis", []), self.runs.get("holdfast", [])))
-        ratios = [redis / ours for redis, ours in pairs if ours > 0]
+        ratios = [ours / redis if self.better == "more" else redis / ours for redis, ours in pairs if ours > 0 and redis > 0]
         return statistics.median(ratios) if ratios else None
 
     def reaches(self, wanted):

@@ -69,6 +69,10 @@ class ScriptsTest(unittest.TestCase):
         self.assert_sides(rows, ["redis", "holdfast"], "idle beside/alone p99", "connect p99 ms", "slow beside p99 ms")
         self.assertEqual(rows["connect refused"]["runs"]["holdfast"], [0])
 
+    def test_redis_benchmark(self):
+        rows = self.rows("redis_benchmark", "--requests", "5000")
+        self.assert_sides(rows, ["redis", "holdfast"], "set-p64", "get-p1", "reserve-p16", "soldout-p1")
+
 
 if __name__ == "__main__":
     BINARIES = ["--holdfast", sys.argv.pop(1), "--bench", sys.argv.pop(1)]
