@@ -63,18 +63,11 @@ CommandStats::Row* CommandStats::Find(const CommandSpec& command) {
   return &rows_[at];
 }
 
-void CommandStats::Ran(const CommandSpec& command, uint64_t ns, Run run) {
-  Row* row = Find(command);
-  if (row == nullptr) return;
-  row->nanoseconds.Add(ns);
-  if (run.first_part) row->calls.Add();
-  if (run.failed) row->failed.Add();
-  LatencyHistogram* histogram = row->histogram.load(std::memory_order_relaxed);
-  if (histogram == nullptr) {
-    histogram = new LatencyHistogram;
-    row->histogram.store(histogram, std::memory_order_release);
-  }
-  histogram->Add(ns);
+CommandStats::Row* CommandStats::RowToRun(const CommandSpec& command) {
+  Row* const row = Find(command);
+  if (row != nullptr && row->histogram.load(std::memory_order_relaxed) == nullptr)
+    row->histogram.store(new LatencyHistogram, std::memory_order_release);
+  return row;
 }
 
 void CommandStats::Reset() {
