@@ -23,8 +23,6 @@ namespace {
 constexpr size_t kUnsentBytesMax = size_t{256} * 1024;
 
 constexpr size_t kReadBytesMin = size_t{16} * 1024;
-// What brings more has requests enough of its own to be looked ahead at.
-constexpr size_t kGatheredBytesMax = 256;
 
 constexpr std::string_view kMaxClients = "-ERR max number of clients reached\r\n";
 constexpr std::string_view kDenied =
@@ -194,20 +192,19 @@ void Connection::OnRead(ssize_t bytes, const uv_buf_t* buffer) {
     return ConsumeInput({});
   }
   const std::string_view fresh(buffer->base, static_cast<size_t>(bytes));
+  if (!gathered && fresh.size() <= EventLoop::kGatheredBytesMax) return loop_.Gather(*this, fresh);
   if (gathered) {  // a poll of many comes back for more
     loop_.ExecuteGathered();
     if (closing_) return;
   }
-  if (!pending_.empty()) {
-    pending_.Append(fresh);
-    return ConsumeInput({});
-  }
-  if (fresh.size() <= kGatheredBytesMax) return loop_.Gather(*this, fresh);
-  ConsumeInput(fresh);
+  if (pending_.empty()) return ConsumeInput(fresh);
+  pending_.Append(fresh);
+  ConsumeInput({});
 }
 
-Router::Ahead Connection::ReadGathered(std::string_view input, ReadAhead& ahead) {
-  Read(input, ahead);
+Router::Ahead Connection::ReadRequests(std::string_view input, ReadAhead& ahead) {
+  Router& router = loop_.router();
+  ahead.Read(router, parser_, input, LimitsOf(client_, router.shard().config()));
   return {.client = &client_, .requests = ahead.requests()};
 }
 
@@ -241,11 +238,6 @@ bool Connection::MayExecute() const {
   return !stopped_ && !loop_.held() && !client_.blocked() && HasRoom();
 }
 
-void Connection::Read(std::string_view input, ReadAhead& ahead) {
-  Router& router = loop_.router();
-  ahead.Read(router, parser_, input, LimitsOf(client_, router.shard().config()));
-}
-
 // Executes whole requests while it may; returns how many bytes they took. `ahead`: where the first
 // ones are read and looked ahead at; null if they are not.
 size_t Connection::ExecuteAll(std::string_view input, ReadAhead* ahead) {
@@ -255,8 +247,7 @@ size_t Connection::ExecuteAll(std::string_view input, ReadAhead* ahead) {
   while (goes_on && done < input.size() && MayExecute()) {
     if (ahead == nullptr) {
       ahead = &loop_.read_ahead();
-      Read(input.substr(done), *ahead);
-      const Router::Ahead all{.client = &client_, .requests = ahead->requests()};
+      const Router::Ahead all = ReadRequests(input.substr(done), *ahead);
       loop_.router().Prefetch({&all, 1});
     }
     const bool malformed = ahead->end() == RespParser::State::kMalformed;
@@ -388,6 +379,7 @@ bool Connection::CloseAsSlow() {
 // Nothing more will be asked and nothing more is owed. (What is left in pending_ when nothing holds
 // it back is the beginning of a request whose end will not come.)
 void Connection::CloseIfDone() {
+  if (loop_.executing() == this) return;  // what it has read is not all executed
   if (!ended_ && !client_.close_after_replies) return;
   if (client_.postponed) return;
   if (drained() && (pending_.empty() || !loop_.held())) Close();

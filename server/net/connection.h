@@ -57,7 +57,7 @@ class Connection final : public ClientSink {
 
   // EventLoop::Gather, in two steps: the requests in `input` are read into `ahead`; then, whatever
   // others did meanwhile, they run.
-  Router::Ahead ReadGathered(std::string_view input, ReadAhead& ahead);
+  Router::Ahead ReadRequests(std::string_view input, ReadAhead& ahead);
   void ExecuteGathered(std::string_view input, ReadAhead& ahead);
 
   // What it holds of requests and replies.
@@ -87,7 +87,6 @@ class Connection final : public ClientSink {
   void OnRead(ssize_t bytes, const uv_buf_t* buffer);
   void ConsumeInput(std::string_view fresh, ReadAhead* ahead = nullptr);
   size_t ExecuteAll(std::string_view input, ReadAhead* ahead);
-  void Read(std::string_view input, ReadAhead& ahead);
   bool MayExecute() const;
   bool Postpone(const Request& request);
   bool ExecuteOne(const Request& request);

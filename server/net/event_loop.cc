@@ -259,12 +259,12 @@ void EventLoop::Remove(Connection& connection) {
 }
 
 void EventLoop::Gather(Connection& connection, std::string_view input) {
-  Invariant(!connection.gathered);
+  Invariant(!connection.gathered && input.data() == ReadRoom().base);
   connection.gathered = true;
   Gathered& one = gathered_[gathered_count_++];
   one.connection = &connection;
   one.input = input;
-  gathered_end_ = static_cast<size_t>(input.data() + input.size() - read_buffer_.get());
+  gathered_end_ += input.size();
   if (gathered_count_ == kGatheredMax) ExecuteGathered();
 }
 
@@ -273,7 +273,7 @@ void EventLoop::ExecuteGathered() {
   std::array<Router::Ahead, kGatheredMax> all;
   size_t read = 0;
   for (Gathered& one : gathered) {
-    if (one.connection != nullptr) all[read++] = one.connection->ReadGathered(one.input, one.ahead);
+    if (one.connection != nullptr) all[read++] = one.connection->ReadRequests(one.input, one.ahead);
   }
   router_->Prefetch(std::span(all).first(read));
   for (Gathered& one : gathered) {

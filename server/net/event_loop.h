@@ -65,10 +65,14 @@ class EventLoop {
     return std::less_equal<>()(read_buffer_.get(), at) &&
            std::less<>()(at, read_buffer_.get() + kReadBufferBytes);
   }
+  // A read that brings more has requests enough of its own to be looked ahead at.
+  static constexpr size_t kGatheredBytesMax = 256;
   // A request alone waits for one cache miss after the other, and with -P 1 each connection that
   // the poll found readable brings one. So what small reads brought waits for the others', at most
-  // until the end of the turn; then all are looked ahead at together, and run. `input` has just
-  // come into ReadRoom, and stays. Requires: nothing of this connection is gathered.
+  // until the end of the turn; then all are looked ahead at together, and run; not those of a
+  // connection that fails meanwhile, which could not be answered. `input` stays where it is.
+  // Requires: at most kGatheredBytesMax, nothing of this connection is gathered, and
+  // nothing ran since ReadRoom told where `input` was to go (so the room lasts).
   void Gather(Connection& connection, std::string_view input);
   void ExecuteGathered();
   void Add(Connection& connection);

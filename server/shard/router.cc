@@ -127,15 +127,13 @@ void Router::Prefetch(std::span<const Ahead> all) const {
     size_t place;
   };
   absl::InlinedVector<OfStock, kAheadMax> of_stock;
-  uint64_t last_hash = 0;
   for (const auto& [client, requests] : all) {
     for (const Request& request : requests) {
       const auto& [words, command, key] = request;
       if (!key || shard_.server().map.OwnerOf(key->slot) != shard_.id()) continue;
       // A burst is about one SKU: once is enough.
-      if (places.empty() || last_hash != key->hash)
+      if (places.empty() || places.back().hash != key->hash || places.back().db != client->db)
         places.push_back({{client->db, key->slot, KeyWord(*command, words, 0)}, key->hash});
-      last_hash = key->hash;
       if (command->ahead != nullptr && client->db == kStockDb)
         of_stock.push_back({.request = &request, .place = places.size() - 1});
     }

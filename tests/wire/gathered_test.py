@@ -1,18 +1,16 @@
 import contextlib
+import os
 import resource
+import shutil
 import signal
 import socket
+import tempfile
 import unittest
 
 from harness import Client, ReplyError, WireTest, eventually
 
 
-class Gathered(WireTest):
-    """What small requests of many connections find when one poll brings them all: they run one behind the other, and what
-    one does to another's connection is done before that one's turn."""
-
-    flags = ("--shards", "1", "--appendonly", "no")
-
+class OnePoll(WireTest):
     @contextlib.contextmanager
     def one_poll(self):
         """What is sent in this block is there before the server looks."""
@@ -24,6 +22,13 @@ class Gathered(WireTest):
             yield
         finally:
             process.send_signal(signal.SIGCONT)
+
+
+class Gathered(OnePoll):
+    """What small requests of many connections find when one poll brings them all: they run one behind the other, and what
+    one does to another's connection is done before that one's turn."""
+
+    flags = ("--shards", "1", "--appendonly", "no")
 
     def clients(self, count):
         clients = [self.connect() for _ in range(count)]
@@ -101,28 +106,48 @@ class Gathered(WireTest):
                 client.raw(Client.pack("PING")[9:])
                 self.assertEqual(client.read(), "PONG")
 
-    def test_a_poll_that_comes_back_for_more_finds_the_rest(self):
-        # One call tells of 1,024 at most, and the poll goes on: the last ones, who still wait for the others of their
-        # sixteen, may have said more by then.
+    def poll_of_most(self):
+        """The connections of a poll that one call does not tell whole (1,024 at most), so that it goes on, and fifteen of
+        them, who still wait for a sixteenth by then: what they say meanwhile belongs to the same poll."""
         descriptors, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(descriptors, min(most, 4000)), most))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (descriptors, most))
-        first, *clients = self.clients(1024)
+        clients = self.clients(1024)
+        return clients[:-15], clients[-15:]
+
+    def test_a_poll_that_comes_back_for_more_finds_the_rest(self):
+        others, fifteen = self.poll_of_most()
         for size in (60, 120, 180):
             word = b"x" * size
             request = Client.pack("ECHO", word)
             with self.one_poll():
-                first.send("ECHO", "y" * 300)  # runs alone: fifteen are left over
-                for client in clients[:-15]:
+                others[0].send("ECHO", "y" * 300)  # runs alone: fifteen are left over
+                for client in others[1:]:
                     client.raw(request)
-                for client in clients[-15:]:
+                for client in fifteen:
                     client.raw(request[:1])
             for at in range(1, len(request)):
-                for client in clients[-15:]:
+                for client in fifteen:
                     client.raw(request[at : at + 1])
-            self.assertEqual(first.read(), b"y" * 300)
-            for client in clients:
+            self.assertEqual(others[0].read(), b"y" * 300)
+            for client in others[1:] + fifteen:
                 self.assertEqual(client.read(), word)
+
+    def test_a_poll_that_comes_back_for_more_finds_whole_requests(self):
+        others, fifteen = self.poll_of_most()
+        for _ in range(3):
+            with self.one_poll():
+                others[0].send("ECHO", "y" * 300)
+                for client in others[1:] + fifteen:
+                    client.send("PING")
+            for _ in range(100):
+                for client in fifteen:
+                    client.send("PING")
+            self.assertEqual(others[0].read(), b"y" * 300)
+            for client in others[1:]:
+                self.assertEqual(client.read(), "PONG")
+            for client in fifteen:
+                self.assertEqual([client.read() for _ in range(101)], ["PONG"] * 101)
 
     def test_requests_that_are_cut_or_malformed_harm_nobody_else(self):
         clients = self.clients(30)
@@ -145,6 +170,32 @@ class GatheredByTwoShards(Gathered):
     """Letters come in between."""
 
     flags = ("--shards", "2", "--appendonly", "no")
+
+
+class BesideALog(OnePoll):
+    """A request may fill a batch, which ends the turn for the log in the middle of a connection's requests."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.directory)
+        cls.path = os.path.join(cls.directory, "socket")
+        cls.flags = ("--shards", "1", "--appendonly", "yes", "--unixsocket", cls.path)
+        super().setUpClass()
+
+    def test_all_that_a_client_asked_before_it_left_is_done(self):
+        self.call("SET", self.key("big"), b"x" * (2 << 20))
+        for _ in range(3):
+            self.call("DEL", self.key("after"))
+            client = Client(None, unix=self.path)
+            client.send("CLIENT", "REPLY", "OFF")
+            client.send("SET", self.key("there"), 1)
+            eventually(lambda: self.call("DEL", self.key("there")) == 1)
+            with self.one_poll():
+                client.send("COPY", self.key("big"), self.key("copy"), "REPLACE")
+                client.send("SET", self.key("after"), 1)
+                client.close()
+            eventually(lambda: self.call("GET", self.key("after")) == b"1")
 
 
 if __name__ == "__main__":
