@@ -66,7 +66,7 @@ std::span<const Part> Parts() {
     return Words{"RESERVE", "mask",  "order-<hold:18>", "1",
                  "PX",      seconds, "BUYER",           "buyer-<hold:10>"};
   };
-  static const std::array parts = {
+  static const std::array kParts = {
       Part{"keys", {"SET", "key:<key:12>", std::string(64, 'x')}, true},
       Part{"sku", reserve("86400000"), true},
       Part{"slot", {"SET", "{sale}:<key:12>", std::string(64, 'x')}, true},
@@ -75,7 +75,7 @@ std::span<const Part> Parts() {
       Part{"expiry", reserve("<ttl_ms:6>"), false},
       Part{"machine", {}, true},
   };
-  return parts;
+  return kParts;
 }
 
 int64_t CpuNs() {
