@@ -187,6 +187,7 @@ class Router {
   size_t answered_bytes_ = 0;  // this turn, to other shards and in parts; also of the stream
   // A visit may go in, or try again: a slot was let go, or a sweep took a slice.
   bool retry_ = false;
+  SlotLocks::VisitId last_tried_ = 0;  // RetryVisits goes on behind it
 
   std::string scratch_;                  // a reply on its way into a letter
   std::vector<std::string_view> words_;  // of a delivered request

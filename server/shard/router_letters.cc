@@ -13,7 +13,8 @@ namespace {
 constexpr size_t kAnsweredBytesPerTurn = size_t{1} << 20;
 
 // Those that waited and may go in are tried in one turn: a thousand buyers of one SKU may have
-// waited for its sweep, and each costs a write, too.
+// waited for its sweep, and each costs a write, too. The next turn goes on behind them: many may
+// stay where they are for long.
 constexpr int kTriesPerTurn = 64;
 
 // What is kept of a reply's memory for the next one.
@@ -172,12 +173,15 @@ void Router::RetryVisits() {
   int tries = kTriesPerTurn;
   for (bool moved = true; moved;) {
     moved = false;
-    for (const SlotLocks::VisitId id : locks.Ready()) {
+    std::vector<SlotLocks::VisitId> ready = locks.Ready();
+    std::rotate(ready.begin(), std::ranges::upper_bound(ready, last_tried_), ready.end());
+    for (const SlotLocks::VisitId id : ready) {
       if (std::ranges::find(behind_sweeps, id) != behind_sweeps.end()) continue;
       if (shard_.BatchIsFull() || answered_bytes_ >= kAnsweredBytesPerTurn || tries-- == 0) {
         retry_ = true;
         return;
       }
+      last_tried_ = id;
       std::string_view packed = locks.At(id).request;
       const RequestHeader request = TakeRequest(packed, words);
       if (Visit(request, words)) {

@@ -12,7 +12,8 @@ namespace holdfast {
 namespace {
 
 // What one turn may end of what is due (keys, holds, refs), so that none stalls behind a wave of
-// deadlines: the sweep so many, and the commands that need a settled SKU as many. Each takes some
+// deadlines: the commands that need a settled SKU so many, and the sweep as many and one for each
+// change that came while it was not done: what comes cannot outrun what ends. Each takes some
 // microseconds where all of it is missed by the caches.
 constexpr uint32_t kRecordsPerTurn = 128;
 static_assert(kRecordsPerTurn <= kSweepMax);
@@ -415,20 +416,25 @@ bool Shard::FreeDoomed() {
 void Shard::Sweep() {
   if (loading_) return;
   RenewSettling();
+  // While it is not done it goes on in every turn: before that nobody knows of how many turns these
+  // are.
+  const uint32_t came = sweep_unfinished_ ? changes_ : 0;
+  changes_ = 0;
   sweep_unfinished_ = FreeDoomed();
   if (follows_ || !server_.sweeps.load(std::memory_order_relaxed)) return;
   watch_.StartLap();
-  SweepDue();
+  SweepDue(kRecordsPerTurn + came);
+  changes_ = 0;  // its own
   watch_.Note(LatencyEvent::kSweep, now_);
 }
 
-void Shard::SweepDue() {
+void Shard::SweepDue(uint32_t records_max) {
   // A full queue or disk, or too much that is not told yet: what is due is settled on access, and
   // by the next sweep that may.
   if (server_.log.Congested() || server_.log.LowOnDisk()) return;
   if (server_.untold_bytes > ServerState::kUntoldBytesMax) return;
   uint32_t records = 0;
-  while (records < kRecordsPerTurn) {
+  while (records < records_max) {
     const size_t looked_at = keyspace_.CollectDue(
         state_now_.now, kSweepStep,
         [&](const KeyPlace& place) {
@@ -439,7 +445,7 @@ void Shard::SweepDue() {
         [&](const KeyPlace& place, Item& item) {
           if (BatchIsFull() || locks_.Held(place.slot)) return;
           const uint32_t most =
-              std::max(kRecordsPerTurn - std::min(records, kRecordsPerTurn), kRecordsPerTimer);
+              std::clamp(records_max - std::min(records, records_max), kRecordsPerTimer, kSweepMax);
           const uint32_t settled = Settle(place, item, most);
           records += settled > 0 ? settled : Forget(place, item, most);
         });

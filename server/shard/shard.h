@@ -248,6 +248,7 @@ class Shard {
   template <typename M>
   void Record(const MutationPlace& place, const M& mutation, bool gated) {
     Invariant(!follows_);
+    ++changes_;
     changed_ |= !captures();
     if (!watches_.empty()) watches_.Touch(place.db, place.key);
     if (!keeps_) return;
@@ -310,7 +311,7 @@ class Shard {
   // its holds or refs to forget. How many records it took: 0 if there is nothing to do.
   uint32_t Settle(const KeyPlace& place, Item& item, uint32_t most);
   uint32_t Forget(const KeyPlace& place, Item& item, uint32_t most);
-  void SweepDue();
+  void SweepDue(uint32_t records_max);
 
   const ShardId id_;
   ServerState& server_;
@@ -343,6 +344,7 @@ class Shard {
   bool loading_ = false;
   bool follows_ = false;
   bool sweep_unfinished_ = false;
+  uint32_t changes_ = 0;       // recorded since the last sweep ended
   uint32_t settles_left_ = 0;  // records that commands may still end in this turn
 };
 

@@ -319,8 +319,7 @@ bool Keyspace::IsSweepDue(Entry& entry, UnixMs now) {
   TimerNode& timer = *entry.timer();
   const UnixMs next = NextSweep(entry.item());
   if (next != kNever && next <= now) {
-    // The wheel filed it for a retry. From there a sweep that leaves more to do moves it to the
-    // front again.
+    // The wheel filed it for a retry. From there a sweep that leaves more to do moves it back.
     wheel_.Move(timer, TimingWheel::RetryAt(now));
     return true;
   }

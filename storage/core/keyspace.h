@@ -185,8 +185,9 @@ class Keyspace {
   //   to be answered
   //                                       with the sweeps' mutations
   // What gets no answer (a locked key) comes again some 100 ms later; a SKU that has more due after
-  // its answer comes again at once. The place's key dies with the entry. Looks at no more than
-  // `budget` entries; a result below `budget` means that nothing is left to do at `now`.
+  // its answer comes again behind what has been due for longer. The place's key dies with the
+  // entry. Looks at no more than `budget` entries; a result below `budget` means that nothing is
+  // left to do at `now`.
   template <typename KeyDue, typename ItemDue>
   size_t CollectDue(UnixMs now, size_t budget, KeyDue&& key_due, ItemDue&& item_due) {
     return wheel_.Advance(now, budget, [&](TimerNode& timer) {
@@ -198,6 +199,8 @@ class Keyspace {
         key_due(place);
       } else if (IsSweepDue(entry, now)) {
         item_due(place, entry.item());
+        if (entry.timer()->deadline <= now)
+          wheel_.Move(*entry.timer(), TimingWheel::LastDueAt(now));
       }
     });
   }

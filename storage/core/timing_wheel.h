@@ -46,6 +46,11 @@ class TimingWheel {
 
   static constexpr UnixMs RetryAt(UnixMs now) { return now + DurationMs{kRetryTicks * kTickMs}; }
 
+  // The latest deadline that is handed out at `now`.
+  static constexpr UnixMs LastDueAt(UnixMs now) {
+    return FromUnixMs((ToUnixMs(now) / kTickMs - 1) * kTickMs);
+  }
+
   TimingWheel() = default;
   TimingWheel(const TimingWheel&) = delete;
   TimingWheel& operator=(const TimingWheel&) = delete;

@@ -281,6 +281,73 @@ TEST_F(RouterTest, AWaveOfHoldsThatEndsIsSettledInShortTurns) {
   for (SimClient* const each : waiting) EXPECT_EQ(Settled(*each), "*1\r\n:5000\r\n");
 }
 
+TEST_F(RouterTest, AWaveOfOneSkuLeavesTheOthersTheirTurn) {
+  SimClient& client = cluster_.Connect(0);
+  const std::string sku = KeyOn(0, "mask");
+  Send(client, "STOCK.CREATE " + sku + " 5000");
+  for (int i = 0; i < 5000; ++i)
+    Send(client, "RESERVE " + sku + " h" + std::to_string(i) + " 1 EX 1");
+  Settled(client);
+  cluster_.Advance(DurationMs(100));
+  Send(client, "SET " + KeyOn(0, "session") + " v PX 1000");
+  Settled(client);
+  Shard& shard = cluster_.shard(0);
+  EXPECT_EQ(shard.keyspace().KeyCount(0), 2);
+  cluster_.Advance(DurationMs(1200));
+  for (int turn = 0; turn < 3; ++turn) {
+    cluster_.Work(0);
+    cluster_.EndTurn(0);
+  }
+  EXPECT_EQ(shard.keyspace().KeyCount(0), 1);
+  EXPECT_LT(shard.metrics().holds_expired.Get(), 5000);  // the wave is not over
+}
+
+TEST_F(RouterTest, WhatEndsKeepsPaceWithWhatComes) {
+  SimClient& client = cluster_.Connect(0);
+  const std::string tag = "{" + KeyOn(0, "tag") + "}";
+  constexpr int kEachTurn = 400;
+  for (int turn = 0; turn < 200; ++turn) {
+    for (int i = 0; i < kEachTurn; ++i)
+      Send(client, "SET " + tag + std::to_string(turn * kEachTurn + i) + " v PX 20");
+    client.received.clear();
+    cluster_.Advance(DurationMs(5));
+    cluster_.Work(0);
+    cluster_.EndTurn(0);
+  }
+  EXPECT_LT(cluster_.shard(0).keyspace().KeyCount(0), 20 * kEachTurn);
+}
+
+TEST_F(RouterTest, WhoMayGoInNeedsNotWaitForThoseWhoMayNot) {
+  SimClient& client = cluster_.Connect(0);
+  const auto create = [&](const std::string& sku, int holds) {
+    Send(client, "STOCK.CREATE " + sku + " 500");
+    for (int i = 0; i < holds; ++i)
+      Send(client, "RESERVE " + sku + " h" + std::to_string(i) + " 1 EX 1");
+  };
+  const std::string soon = KeyOn(0, "soon");
+  create(soon, 10);  // it is due first, and the first sweep settles it
+  cluster_.Advance(DurationMs(100));
+  std::vector<std::string> skus;
+  for (int i = 0; i < 100; ++i) {
+    skus.push_back(KeyOn(0, "mask" + std::to_string(i)));
+    create(skus.back(), 200);
+  }
+  Settled(client);
+  cluster_.Advance(DurationMs(1200));
+  for (const std::string& sku : skus) Send(cluster_.Connect(0), "STOCK.GET " + sku + " available");
+  SimClient& last = cluster_.Connect(0);
+  Send(last, "STOCK.GET " + soon + " available");
+  const ShardMetrics& metrics = cluster_.shard(0).metrics();
+  EXPECT_EQ(metrics.parked.Get(), skus.size() + 1);
+  for (int turn = 0; turn < 4; ++turn) {
+    cluster_.Work(0);
+    cluster_.EndTurn(0);
+    SyncLog();
+  }
+  EXPECT_TRUE(last.received.ends_with(":500\r\n")) << last.received;
+  EXPECT_GT(cluster_.shard(0).locks().waiting(), 64);
+}
+
 TEST_F(RouterTest, TheTimerSettlesHoldsThatNobodyAsksFor) {
   SimClient& client = cluster_.Connect(0);
   const std::string sku = KeyOn(0, "mask");
