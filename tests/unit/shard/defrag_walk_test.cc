@@ -91,6 +91,7 @@ TEST_F(Defrag, TakesNoMoreOfATurnThanAStep) {
         Sum(&ShardMetrics::defrag_key_hits) + Sum(&ShardMetrics::defrag_key_misses);
     EXPECT_LE(after - before, SparseWalk::kKeysPerStep);
   }
+  EXPECT_GT(mover_.asked, 0U);
 }
 
 TEST_F(Defrag, DoesNothingInTimeThatItIsNotAllowed) {
