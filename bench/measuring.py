@@ -208,8 +208,8 @@ def in_turn(sides, rounds, measures=(None,)):
 
 @dataclass
 class Row:
-    """One measure. `better`: "ratio", what is wanted is Redis' figure by ours, at least so much; "less", ours at most; "more",
-    the ratio is ours by Redis'."""
+    """One measure. `better`: "ratio", what is wanted is Redis' figure by ours, at least so much; "more", the same of
+    ours by Redis'; "less", our figure at most."""
     name: str
     what: str
     want: float = None
@@ -228,14 +228,16 @@ class Row:
     def ratio(self):
         """The median of the rounds' own ratios: whoever shares the machine slows both runs of a round."""
         pairs = list(zip(self.runs.get("redis", []), self.runs.get("holdfast", [])))
-        ratios = [ours / redis if self.better == "more" else redis / ours for redis, ours in pairs if ours > 0 and redis > 0]
+        if self.better == "more":
+            pairs = [(ours, redis) for redis, ours in pairs]
+        ratios = [one / other for one, other in pairs if other > 0]
         return statistics.median(ratios) if ratios else None
 
     def reaches(self, wanted):
-        judged = self.ratio if self.better == "ratio" else self.figure("holdfast")
+        judged = self.figure("holdfast") if self.better == "less" else self.ratio
         if wanted is None or judged is None:
             return True
-        return judged >= wanted if self.better == "ratio" else judged <= wanted
+        return judged <= wanted if self.better == "less" else judged >= wanted
 
     def told(self):
         return {"what": self.what, "want": self.want, "aim": self.aim, "better": self.better, "ratio": self.ratio,
@@ -249,7 +251,7 @@ def finish(options, unit, rows, more=None):
     print("\n%s; medians\n%-*s" % (unit, widest, "measure"), *("%11s" % side for side in sides), "%8s %7s %7s" % (
         "ratio", "want", "aim"))
     for row in rows:
-        sign = "x" if row.better == "ratio" else ""
+        sign = "" if row.better == "less" else "x"
         print("%-*s" % (widest, row.name),
               *("%11s" % ("-" if row.figure(side) is None else "%.2f" % row.figure(side)) for side in sides),
               "%8s %7s %7s" % ("-" if row.ratio is None else "%.2fx" % row.ratio,

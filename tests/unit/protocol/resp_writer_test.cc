@@ -72,8 +72,8 @@ TEST(RespWriter, WritesEveryInteger) {
     }
   }
   for (int64_t value = -1100; value <= 1100; ++value) values.push_back(value);
-  for (int64_t four = 0; four <= 9999;
-       ++four) {  // long ones are written by eights, and these by fours
+  // Long ones are written by eights, and these by fours.
+  for (int64_t four = 0; four <= 9999; ++four) {
     values.push_back(four * 10'000 + (9999 - four));
     values.push_back(70'000'000'000'000 + four * 10'001);
   }

@@ -11,6 +11,13 @@ namespace {
 class RouterTest : public ClusterTest {
  protected:
   using ClusterTest::ClusterTest;
+
+  // A SKU of 5,000 units, of which so many are held for a second.
+  void CreateWithHolds(SimClient& client, const std::string& sku, int holds) {
+    Send(client, "STOCK.CREATE " + sku + " 5000");
+    for (int i = 0; i < holds; ++i)
+      Send(client, "RESERVE " + sku + " h" + std::to_string(i) + " 1 EX 1");
+  }
 };
 
 TEST_F(RouterTest, AStockReplyLeavesOnlyWhenItsEffectIsDurable) {
@@ -210,9 +217,7 @@ TEST_F(RouterTest, MoreDueHoldsThanOneCommandMaySettleMakeItWaitAndNobodyElse) {
   SimClient& client = cluster_.Connect(0);
   SimClient& other = cluster_.Connect(0);
   const std::string sku = KeyOn(0, "mask");
-  Send(client, "STOCK.CREATE " + sku + " 5000");
-  for (int i = 0; i < 400; ++i)
-    Send(client, "RESERVE " + sku + " h" + std::to_string(i) + " 1 EX 1");
+  CreateWithHolds(client, sku, 400);
   Settled(client);
   cluster_.Advance(DurationMs(1001));
   Send(client, "STOCK.AVAIL " + sku);
@@ -257,11 +262,7 @@ TEST_F(RouterTest, AFirstLimitOverManyHoldsMakesTheNextCommandWaitAndNobodyElse)
 TEST_F(RouterTest, AWaveOfHoldsThatEndsIsSettledInShortTurns) {
   SimClient& client = cluster_.Connect(0);
   const std::string skus[] = {KeyOn(0, "mask"), KeyOn(0, "next")};
-  for (const std::string& sku : skus) {
-    Send(client, "STOCK.CREATE " + sku + " 5000");
-    for (int i = 0; i < 2000; ++i)
-      Send(client, "RESERVE " + sku + " h" + std::to_string(i) + " 1 EX 1");
-  }
+  for (const std::string& sku : skus) CreateWithHolds(client, sku, 2000);
   Settled(client);
   cluster_.Advance(DurationMs(1100));
   std::vector<SimClient*> waiting;
@@ -283,10 +284,7 @@ TEST_F(RouterTest, AWaveOfHoldsThatEndsIsSettledInShortTurns) {
 
 TEST_F(RouterTest, AWaveOfOneSkuLeavesTheOthersTheirTurn) {
   SimClient& client = cluster_.Connect(0);
-  const std::string sku = KeyOn(0, "mask");
-  Send(client, "STOCK.CREATE " + sku + " 5000");
-  for (int i = 0; i < 5000; ++i)
-    Send(client, "RESERVE " + sku + " h" + std::to_string(i) + " 1 EX 1");
+  CreateWithHolds(client, KeyOn(0, "mask"), 5000);
   Settled(client);
   cluster_.Advance(DurationMs(100));
   Send(client, "SET " + KeyOn(0, "session") + " v PX 1000");
@@ -319,18 +317,13 @@ TEST_F(RouterTest, WhatEndsKeepsPaceWithWhatComes) {
 
 TEST_F(RouterTest, WhoMayGoInNeedsNotWaitForThoseWhoMayNot) {
   SimClient& client = cluster_.Connect(0);
-  const auto create = [&](const std::string& sku, int holds) {
-    Send(client, "STOCK.CREATE " + sku + " 500");
-    for (int i = 0; i < holds; ++i)
-      Send(client, "RESERVE " + sku + " h" + std::to_string(i) + " 1 EX 1");
-  };
   const std::string soon = KeyOn(0, "soon");
-  create(soon, 10);  // it is due first, and the first sweep settles it
+  CreateWithHolds(client, soon, 10);  // it is due first, and the first sweep settles it
   cluster_.Advance(DurationMs(100));
   std::vector<std::string> skus;
   for (int i = 0; i < 100; ++i) {
     skus.push_back(KeyOn(0, "mask" + std::to_string(i)));
-    create(skus.back(), 200);
+    CreateWithHolds(client, skus.back(), 200);
   }
   Settled(client);
   cluster_.Advance(DurationMs(1200));
@@ -344,7 +337,7 @@ TEST_F(RouterTest, WhoMayGoInNeedsNotWaitForThoseWhoMayNot) {
     cluster_.EndTurn(0);
     SyncLog();
   }
-  EXPECT_TRUE(last.received.ends_with(":500\r\n")) << last.received;
+  EXPECT_TRUE(last.received.ends_with(":5000\r\n")) << last.received;
   EXPECT_GT(cluster_.shard(0).locks().waiting(), 64);
 }
 
